@@ -1,0 +1,131 @@
+//! The unit of work: a stretch of bytes an engine is handed whole.
+//!
+//! A chunk is a **body** and the **margins** around it. The body is what this chunk answers for:
+//! an anchor belongs to the chunk in whose body its first byte lies, and to no other, so bodies
+//! tile an extent and nothing is found twice or missed. The margins let the engine read an anchor
+//! to its end and let the confirm stage look as far as the widest rule may; they are bytes of
+//! other chunks' bodies and cost nothing where the source is mapped. Margins stop where the
+//! extent stops, so what a rule sees around a hit does not depend on where the cuts fell.
+//!
+//! ```text
+//!   extent  |----------------------------------------------------------|
+//!   body                   |==================|
+//!   window            |----|==================|--------|
+//!                     before                   after
+//! ```
+
+pub mod cut;
+
+use std::ops::{Deref, Range};
+use std::sync::Arc;
+
+use crate::image::Map;
+use crate::unit::ImageOffset;
+
+/// Immutable bytes with shared ownership: a slice of a map, or a buffer that was read or decoded.
+#[derive(Clone)]
+pub struct Bytes {
+    owner: Owner,
+    range: Range<usize>,
+}
+
+#[derive(Clone)]
+enum Owner {
+    Mapped(Arc<Map>),
+    Read(Arc<[u8]>),
+}
+
+impl Bytes {
+    /// A range of a map, cut to what the map holds; nothing is copied.
+    #[must_use]
+    pub fn mapped(map: Arc<Map>, range: Range<usize>) -> Self {
+        let end = range.end.min(map.bytes().len());
+        let range = range.start.min(end)..end;
+        Self {
+            owner: Owner::Mapped(map),
+            range,
+        }
+    }
+
+    /// A buffer that was read from a stream or produced by a decoder.
+    #[must_use]
+    pub fn read(bytes: Arc<[u8]>) -> Self {
+        let range = 0..bytes.len();
+        Self {
+            owner: Owner::Read(bytes),
+            range,
+        }
+    }
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        let all: &[u8] = match &self.owner {
+            Owner::Mapped(map) => map.bytes(),
+            Owner::Read(bytes) => bytes,
+        };
+        // The constructors keep the range inside the owner, whose length never changes.
+        &all[self.range.clone()]
+    }
+}
+
+/// Where a chunk's bytes come from, shared by all chunks of one input.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The input as the user named it: `web01.img`, `-`.
+    pub input: String,
+    /// The file inside that input, for a directory tree or a single file; `None` for an image.
+    pub path: Option<String>,
+}
+
+/// A body with its margins, and where they lie.
+#[derive(Clone)]
+pub struct Chunk {
+    /// Position in the order of the scan: results are put back into this order.
+    pub sequence: u64,
+    /// The input it belongs to.
+    pub origin: Arc<Origin>,
+    /// Image position of the window's first byte.
+    pub at: ImageOffset,
+    /// The body, as a range of the window.
+    pub body: Range<usize>,
+    /// The window: margin, body, margin.
+    pub window: Bytes,
+}
+
+impl Chunk {
+    /// Image position of a byte of the window.
+    #[must_use]
+    pub fn image_offset(&self, index: usize) -> ImageOffset {
+        self.at.plus(index as u64)
+    }
+
+    /// A part of this chunk as a chunk of its own, with the same window: `body` is in window
+    /// coordinates. Used where a chunk gave more hits than a buffer holds.
+    #[must_use]
+    pub fn part(&self, body: Range<usize>) -> Self {
+        Self {
+            body,
+            ..self.clone()
+        }
+    }
+}
+
+#[cfg(test)]
+impl Chunk {
+    /// A chunk over plain bytes, for tests of the stages after this one.
+    pub(crate) fn of(bytes: &[u8], body: Range<usize>) -> Self {
+        Self {
+            sequence: 0,
+            origin: Arc::new(Origin {
+                input: "test".to_owned(),
+                path: None,
+            }),
+            at: ImageOffset(0),
+            body,
+            window: Bytes::read(bytes.into()),
+        }
+    }
+}

@@ -1,0 +1,355 @@
+//! From a hit to a believed secret: regex, then the key's own format.
+//!
+//! A hit says that a literal lies here, which is usually a coincidence. Per hit and rule the
+//! confirm stage cuts the rule's window out of the chunk, runs the rule's regex over it, and hands
+//! the match to the rule's [validator](validate), which recomputes the checksum or parses the key.
+//! What a checksum disproves is no finding.
+//!
+//! Everything here depends only on the bytes within the rule's reach of the hit, never on where
+//! the chunk was cut: the same image gives the same findings for every engine, chunk size and
+//! thread count.
+
+pub mod overlap;
+pub mod validate;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use regex::bytes::{Captures, Regex, RegexBuilder};
+use serde_json::{Map, Value};
+
+use crate::anchor::{AnchorSet, Hit};
+use crate::chunk::{Chunk, Origin};
+use crate::finding::{Target, Verdict};
+use crate::rule::{RuleSet, Severity, Variant};
+
+/// A match that its validator is asked about.
+pub struct Candidate<'w> {
+    /// The rule's window: the bytes within its reach of the anchor.
+    pub window: &'w [u8],
+    /// The regex match with its groups, in window coordinates.
+    pub captures: Captures<'w>,
+}
+
+impl<'w> Candidate<'w> {
+    /// The text of a named group, if it took part in the match.
+    #[must_use]
+    pub fn group(&self, name: &str) -> Option<&'w [u8]> {
+        self.captures.name(name).map(|found| found.as_bytes())
+    }
+
+    /// The secret: the group `secret`, or the whole match where the pattern has none.
+    #[must_use]
+    pub fn secret(&self) -> &'w [u8] {
+        let range = self.secret_range();
+        self.window.get(range).unwrap_or(&[])
+    }
+
+    /// Where the secret lies in the window.
+    #[must_use]
+    pub fn secret_range(&self) -> Range<usize> {
+        let found = self
+            .captures
+            .name("secret")
+            .or_else(|| self.captures.get(0));
+        found.map_or(0..0, |found| found.range())
+    }
+
+    /// The bytes within `reach` of the secret on either side, the secret included: where the name
+    /// of an account or a host is looked for.
+    #[must_use]
+    pub fn around(&self, reach: usize) -> &'w [u8] {
+        let Range { start, end } = self.secret_range();
+        let range = start.saturating_sub(reach)..end.saturating_add(reach).min(self.window.len());
+        self.window.get(range).unwrap_or(&[])
+    }
+}
+
+/// What a validator says of a candidate.
+pub enum Judgement {
+    /// Not a secret: a checksum or parser disproved it.
+    Reject(&'static str),
+    /// Well formed, but known not to be one: published example, placeholder, emulator key.
+    Suppress(&'static str, Box<Proof>),
+    /// Believed.
+    Accept(Box<Proof>),
+}
+
+/// Why a candidate is believed, and what is known of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Proof {
+    /// How sure we are.
+    pub verdict: Option<Verdict>,
+    /// The value that is fingerprinted, if it is not the bytes as they lie: the decoded key.
+    pub canonical: Option<Vec<u8>>,
+    /// Severity if it differs from the type's.
+    pub severity: Option<Severity>,
+    /// What the secret opens.
+    pub target: Option<Target>,
+    /// Whose it is: account number, user name.
+    pub identity: Map<String, Value>,
+    /// When it stops working.
+    pub expires: Option<jiff::Timestamp>,
+    /// Facts particular to the type.
+    pub details: Map<String, Value>,
+}
+
+impl Proof {
+    /// A proof of this strength and nothing else yet.
+    #[must_use]
+    pub fn of(verdict: Verdict) -> Self {
+        Self {
+            verdict: Some(verdict),
+            ..Self::default()
+        }
+    }
+
+    /// Adds a fact particular to the type.
+    #[must_use]
+    pub fn detail(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.details.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Adds whose it is.
+    #[must_use]
+    pub fn owner(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.identity.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Sets what it opens.
+    #[must_use]
+    pub fn opens(mut self, kind: &str, name: &str, endpoint: Option<String>) -> Self {
+        self.target = Some(Target {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            endpoint,
+        });
+        self
+    }
+
+    /// Believed, on this proof.
+    #[must_use]
+    pub fn accept(self) -> Judgement {
+        Judgement::Accept(Box::new(self))
+    }
+}
+
+/// A secret at a place, believed or suppressed.
+#[derive(Clone, Debug)]
+pub struct Confirmed {
+    /// Index of the variant in the rule set.
+    pub variant: usize,
+    /// The input it was found in.
+    pub origin: Arc<Origin>,
+    /// Where the secret lies in the image.
+    pub span: Range<u64>,
+    /// The secret as it lies on the disk.
+    pub secret: Vec<u8>,
+    /// Why it is believed.
+    pub proof: Proof,
+    /// Why it is not, if it is not.
+    pub suppressed: Option<&'static str>,
+}
+
+/// What the confirm stage did, for the summary.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Anchors found.
+    pub hits: u64,
+    /// Hits whose regex matched.
+    pub candidates: u64,
+    /// Candidates a validator disproved.
+    pub rejected: u64,
+}
+
+impl Tally {
+    /// Adds another thread's counts.
+    pub fn add(&mut self, other: Self) {
+        self.hits += other.hits;
+        self.candidates += other.candidates;
+        self.rejected += other.rejected;
+    }
+}
+
+/// Why a rule cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfirmError {
+    /// The pattern is not a regular expression.
+    #[error("type `{secret_type}`, variant `{variant}`: {source}")]
+    Pattern {
+        /// The type's id.
+        secret_type: String,
+        /// The variant's name.
+        variant: String,
+        /// What the regex compiler said.
+        #[source]
+        source: Box<regex::Error>,
+    },
+    /// The validator's name is unknown.
+    #[error("type `{secret_type}`, variant `{variant}`: no validator is called `{name}`")]
+    Validator {
+        /// The type's id.
+        secret_type: String,
+        /// The variant's name.
+        variant: String,
+        /// The name.
+        name: String,
+    },
+}
+
+/// A variant ready to run.
+#[derive(Clone)]
+struct Compiled {
+    regex: Regex,
+    validate: validate::Validator,
+    before: usize,
+    after: usize,
+}
+
+/// Confirms hits. Clone one per thread: a regex's scratch space is then never shared.
+#[derive(Clone)]
+pub struct Confirmer {
+    rules: Arc<RuleSet>,
+    anchors: Arc<AnchorSet>,
+    compiled: Vec<Compiled>,
+}
+
+impl Confirmer {
+    /// Compiles the rules.
+    ///
+    /// # Errors
+    /// When a pattern does not compile or a validator does not exist.
+    pub fn new(rules: Arc<RuleSet>, anchors: Arc<AnchorSet>) -> Result<Self, ConfirmError> {
+        let compile = |variant: &Variant| {
+            let name = || (rules.type_of(variant).id.clone(), variant.name.clone());
+            // Disks are bytes: Unicode classes would only cost time and miss Latin-1 neighbours.
+            let regex = RegexBuilder::new(&variant.pattern)
+                .unicode(false)
+                .build()
+                .map_err(|e| {
+                    let (secret_type, variant) = name();
+                    ConfirmError::Pattern {
+                        secret_type,
+                        variant,
+                        source: Box::new(e),
+                    }
+                })?;
+            let validate = validate::by_name(&variant.validate).ok_or_else(|| {
+                let (secret_type, name_of_variant) = name();
+                ConfirmError::Validator {
+                    secret_type,
+                    variant: name_of_variant,
+                    name: variant.validate.clone(),
+                }
+            })?;
+            let (before, after) = (variant.reach.before as usize, variant.reach.after as usize);
+            Ok(Compiled {
+                regex,
+                validate,
+                before,
+                after,
+            })
+        };
+        let compiled = rules
+            .variants
+            .iter()
+            .map(compile)
+            .collect::<Result<_, ConfirmError>>()?;
+        Ok(Self {
+            rules,
+            anchors,
+            compiled,
+        })
+    }
+
+    /// The rules this was built from.
+    #[must_use]
+    pub fn rules(&self) -> &Arc<RuleSet> {
+        &self.rules
+    }
+
+    /// Confirms a chunk's hits, which are in ascending order, and appends what is found. One
+    /// secret may be appended several times, once per rule and anchor that lead to it:
+    /// [`overlap`] keeps the best.
+    pub fn confirm(&self, chunk: &Chunk, hits: &[Hit], found: &mut Vec<Confirmed>) -> Tally {
+        let mut tally = Tally {
+            hits: hits.len() as u64,
+            ..Tally::default()
+        };
+        for hit in hits {
+            for &variant in self.anchors.users(hit.anchor) {
+                self.confirm_hit(chunk, hit.at.index(), variant, found, &mut tally);
+            }
+        }
+        tally
+    }
+
+    fn confirm_hit(
+        &self,
+        chunk: &Chunk,
+        at: usize,
+        variant: usize,
+        found: &mut Vec<Confirmed>,
+        tally: &mut Tally,
+    ) {
+        let Some(rule) = self.compiled.get(variant) else {
+            return;
+        };
+        let start = at.saturating_sub(rule.before);
+        let end = at.saturating_add(rule.after).min(chunk.window.len());
+        let Some(window) = chunk.window.get(start..end) else {
+            return;
+        };
+        let anchor = at - start;
+        // A match that does not hold this anchor belongs to another hit, which sees it in a
+        // window of its own.
+        let mut from = 0;
+        let captures = loop {
+            let Some(captures) = rule.regex.captures_at(window, from) else {
+                return;
+            };
+            let Some(whole) = captures.get(0) else { return };
+            if whole.start() > anchor {
+                return;
+            }
+            if whole.end() > anchor {
+                break captures;
+            }
+            from = whole.end().max(from + 1);
+        };
+        tally.candidates += 1;
+        let candidate = Candidate { window, captures };
+        let (proof, suppressed) = match (rule.validate)(&candidate) {
+            Judgement::Reject(_) => {
+                tally.rejected += 1;
+                return;
+            }
+            Judgement::Suppress(reason, proof) => (proof, Some(reason)),
+            Judgement::Accept(proof) => (proof, None),
+        };
+        let range = candidate.secret_range();
+        let secret = candidate.secret().to_vec();
+        let secret_type = self.rules.type_of(&self.rules.variants[variant]);
+        let canonical = proof.canonical.as_deref().unwrap_or(&secret);
+        let published = secret_type
+            .published
+            .iter()
+            .any(|value| value.as_bytes() == canonical);
+        let first = chunk.image_offset(start + range.start).0;
+        found.push(Confirmed {
+            variant,
+            origin: Arc::clone(&chunk.origin),
+            span: first..first + range.len() as u64,
+            secret,
+            proof: *proof,
+            suppressed: if published {
+                Some("published example")
+            } else {
+                suppressed
+            },
+        });
+    }
+}

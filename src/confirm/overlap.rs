@@ -1,0 +1,1 @@
+//! One span, one finding.

@@ -1,0 +1,25 @@
+//! What proves a key: one function per format, found by the name a rule gives it.
+
+pub mod checksum;
+
+use super::{Candidate, Judgement, Proof};
+use crate::finding::Verdict;
+
+/// Judges a candidate. Never panics, whatever the bytes: they come from a stranger's disk.
+pub type Validator = fn(&Candidate<'_>) -> Judgement;
+
+/// The validator of this name.
+#[must_use]
+pub fn by_name(name: &str) -> Option<Validator> {
+    let known = VALIDATORS.iter().find(|(known, _)| *known == name);
+    known.map(|(_, validator)| *validator)
+}
+
+/// Every validator, by the name used in rule files.
+const VALIDATORS: &[(&str, Validator)] =
+    &[("pattern", pattern), ("github-crc32", checksum::github)];
+
+/// Believes the pattern.
+fn pattern(_: &Candidate<'_>) -> Judgement {
+    Proof::of(Verdict::Pattern).accept()
+}

@@ -1,0 +1,195 @@
+//! What is reported: one secret at one place, in the shape of the record.
+//!
+//! The record is a contract with every program downstream: fields may be added, none renamed. A
+//! plaintext secret never enters it unless the user asked to see it; the same secret is
+//! recognised elsewhere by its keyed [`Fingerprint`](fingerprint::Key).
+
+pub mod fingerprint;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::rule::Severity;
+
+/// How sure we are, weakest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// The shape and the context fit.
+    Pattern,
+    /// It parses as what it claims to be.
+    Structure,
+    /// A checksum inside the secret holds.
+    Checksum,
+    /// A second thing on the disk proves it: its key id, a signature made with it, its public half.
+    Paired,
+}
+
+impl Verdict {
+    /// The word of the record.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pattern => "pattern",
+            Self::Structure => "structure",
+            Self::Checksum => "checksum",
+            Self::Paired => "paired",
+        }
+    }
+}
+
+/// What a secret opens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// `storage-account`, `sql-database`, `s3-bucket`, `organisation`, ...
+    pub kind: String,
+    /// Its name at the provider.
+    pub name: String,
+    /// Host or URL, if the text around the secret shows it.
+    pub endpoint: Option<String>,
+}
+
+/// The secret itself, redacted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Secret {
+    /// First and last characters, enough to recognise it beside its owner's records.
+    pub preview: String,
+    /// Length in bytes after decoding.
+    pub length: usize,
+    /// The plaintext; only with `--reveal`.
+    pub value: Option<String>,
+}
+
+impl Secret {
+    /// Redacts a secret; keeps the plaintext only if `reveal`.
+    #[must_use]
+    pub fn new(bytes: &[u8], reveal: bool) -> Self {
+        Self {
+            preview: preview(bytes),
+            length: bytes.len(),
+            value: reveal.then(|| String::from_utf8_lossy(bytes).into_owned()),
+        }
+    }
+}
+
+/// Where it lies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Occurrence {
+    /// The input as the user named it.
+    pub input: String,
+    /// First byte in the image, stream or file.
+    pub offset: u64,
+    /// Bytes it takes there, encoded as it lies.
+    pub length: u64,
+    /// Position through decoders: `1048576-GZIP-300`.
+    pub forensic_path: String,
+    /// Encodings undone on the way, outermost first.
+    pub encoding: Vec<String>,
+    /// Partition number, from 1.
+    pub partition: Option<u32>,
+    /// Name of the file system.
+    pub filesystem: Option<String>,
+    /// The file that holds it.
+    pub path: Option<String>,
+    /// First byte in that file.
+    pub file_offset: Option<u64>,
+    /// Inode number of that file.
+    pub inode: Option<u64>,
+    /// `allocated`, `deleted`, `slack`, `unallocated`, ...
+    pub state: Option<String>,
+    /// Last modification of that file, RFC 3339.
+    pub modified: Option<String>,
+    /// Line in a text file, from 1.
+    pub line: Option<u64>,
+    /// Column in that line, in bytes from 1.
+    pub column: Option<u64>,
+    /// JSON pointer in a structured document.
+    pub pointer: Option<String>,
+    /// Remarks that do not change the verdict: `test-directory`.
+    pub labels: Vec<String>,
+}
+
+/// One secret at one place: a line of the output.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// [`Finding::SCHEMA`].
+    pub schema: String,
+    /// Identifier of the secret type.
+    #[serde(rename = "type")]
+    pub secret_type: String,
+    /// Shape within the type.
+    pub variant: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// How sure we are.
+    pub verdict: Verdict,
+    /// Keyed hash of type and canonical value.
+    pub fingerprint: String,
+    /// The secret, redacted.
+    pub secret: Secret,
+    /// Where it lies.
+    pub occurrence: Occurrence,
+    /// What it opens.
+    pub target: Option<Target>,
+    /// Whose it is.
+    pub identity: Map<String, Value>,
+    /// When it stops working, RFC 3339.
+    pub expires: Option<String>,
+    /// Whether that moment has passed.
+    pub expired: Option<bool>,
+    /// Facts particular to the type.
+    pub details: Map<String, Value>,
+    /// Why it is not believed; present only with `--include-suppressed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suppressed: Option<String>,
+}
+
+impl Finding {
+    /// Name and version of the record.
+    pub const SCHEMA: &'static str = "keydredge.finding/1";
+}
+
+/// `ghp_…9aZ1`: at most a third of the characters, at most four at each end, nothing of a short
+/// secret. Anything but printable ASCII is shown as `.`: a preview is printed on terminals.
+fn preview(bytes: &[u8]) -> String {
+    let shown = |part: &[u8]| -> String {
+        let visible = |byte: &u8| {
+            if byte.is_ascii_graphic() {
+                char::from(*byte)
+            } else {
+                '.'
+            }
+        };
+        part.iter().map(visible).collect()
+    };
+    let edge = (bytes.len() / 6).min(4);
+    let (head, tail) = (bytes.get(..edge), bytes.get(bytes.len() - edge..));
+    format!(
+        "{}…{}",
+        shown(head.unwrap_or(&[])),
+        shown(tail.unwrap_or(&[]))
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_preview_shows_at_most_a_third() {
+        assert_eq!(
+            preview(b"ghp_0123456789abcdefghijABCDEFGH456789aZ"),
+            "ghp_…89aZ"
+        );
+        assert_eq!(preview(b"hunter2hunter2"), "hu…r2");
+        assert_eq!(preview(b"short"), "…");
+        assert_eq!(preview(b""), "…");
+        assert_eq!(preview(b"\x1b[31m4567890123456789012345"), ".[31…2345");
+    }
+
+    #[test]
+    fn a_value_is_kept_only_on_request() {
+        assert_eq!(Secret::new(b"value", false).value, None);
+        assert_eq!(Secret::new(b"value", true).value.as_deref(), Some("value"));
+    }
+}

@@ -1,0 +1,5 @@
+//! Opening what is to be searched.
+
+mod map;
+
+pub use map::Map;

@@ -1,0 +1,81 @@
+//! Secrets that were never issued to anyone, made at run time.
+//!
+//! Rule examples, the demo disk and the tests need keys with valid checksums, and nothing that
+//! looks alive may lie in the repository. A specimen is made from a seed: the same seed gives the
+//! same specimen on every machine and in every version.
+
+/// A deterministic stream of bytes: BLAKE3 in its extendable-output mode, which is specified and
+/// will not change between versions as a random-number crate's streams may.
+pub struct Stream(blake3::OutputReader);
+
+impl Stream {
+    /// The stream of a seed.
+    #[must_use]
+    pub fn new(seed: &str) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key("keydredge 2026 specimen stream");
+        hasher.update(seed.as_bytes());
+        Self(hasher.finalize_xof())
+    }
+
+    /// The next bytes.
+    pub fn fill(&mut self, bytes: &mut [u8]) {
+        self.0.fill(bytes);
+    }
+
+    /// The next `N` bytes.
+    #[must_use]
+    pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.fill(&mut bytes);
+        bytes
+    }
+
+    /// A number below `bound`, every one as likely as the next to within 2^-32.
+    #[must_use]
+    pub fn below(&mut self, bound: u64) -> u64 {
+        let wide = u128::from(u64::from_le_bytes(self.bytes()));
+        // The product's high half is below the bound, so it fits.
+        ((wide * u128::from(bound)) >> 64) as u64
+    }
+
+    /// Characters drawn from an ASCII alphabet.
+    #[must_use]
+    pub fn text(&mut self, alphabet: &str, len: usize) -> String {
+        let alphabet = alphabet.as_bytes();
+        (0..len)
+            .map(|_| char::from(alphabet[self.below(alphabet.len() as u64) as usize]))
+            .collect()
+    }
+}
+
+/// Makes one specimen.
+pub type Maker = fn(&mut Stream) -> String;
+
+/// The maker of this name: `github-classic`.
+#[must_use]
+pub fn maker(name: &str) -> Option<Maker> {
+    MAKERS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, maker)| *maker)
+}
+
+/// Every maker, by the name used in the examples of rule files.
+const MAKERS: &[(&str, Maker)] = &[];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_gives_the_same_stream_everywhere() {
+        assert_eq!(
+            Stream::new("a").text("0123456789", 8),
+            Stream::new("a").text("0123456789", 8)
+        );
+        assert_ne!(
+            Stream::new("a").bytes::<16>(),
+            Stream::new("b").bytes::<16>()
+        );
+    }
+}

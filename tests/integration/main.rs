@@ -1,0 +1,10 @@
+//! The one integration binary: the program and the library as a user meets them.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    missing_docs,
+    reason = "test helpers"
+)]
