@@ -47,6 +47,15 @@ impl Bytes {
         }
     }
 
+    /// A part of these bytes, cut to what they hold; nothing is copied.
+    #[must_use]
+    pub fn slice(&self, range: Range<usize>) -> Self {
+        let len = self.range.end - self.range.start;
+        let (start, end) = (range.start.min(len), range.end.min(len));
+        let start = self.range.start + start.min(end);
+        Self { owner: self.owner.clone(), range: start..self.range.start + end }
+    }
+
     /// A buffer that was read from a stream or produced by a decoder.
     #[must_use]
     pub fn read(bytes: Arc<[u8]>) -> Self {

@@ -5,6 +5,9 @@
 //! recognised elsewhere by its keyed [`Fingerprint`](fingerprint::Key).
 
 pub mod fingerprint;
+pub mod label;
+pub mod line;
+pub mod summary;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

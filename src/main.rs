@@ -1,1 +1,13 @@
-fn main() {}
+//! The program: a panic policy and an exit code around [`keydredge::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let default_hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        default_hook(info);
+        // A dead thread must not leave a half-finished scan that looks complete.
+        std::process::exit(keydredge::cli::exit::PANIC);
+    }));
+    keydredge::cli::run()
+}

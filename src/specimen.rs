@@ -4,6 +4,9 @@
 //! looks alive may lie in the repository. A specimen is made from a seed: the same seed gives the
 //! same specimen on every machine and in every version.
 
+pub mod disk;
+mod planted;
+
 /// A deterministic stream of bytes: BLAKE3 in its extendable-output mode, which is specified and
 /// will not change between versions as a random-number crate's streams may.
 pub struct Stream(blake3::OutputReader);

@@ -1,1 +1,156 @@
 //! One span, one finding.
+//!
+//! Several rules often see the same bytes: a connection string is also a password, a key in a
+//! URL is also a URL. Of the findings that share bytes the one with the highest precedence stays
+//! (then the stronger verdict, then the longer one); a suppressed one stays like any other, so
+//! that a published example does not come back as a generic password.
+//!
+//! Chunks arrive in order, and a secret may reach into the next chunk or be seen from both, so
+//! findings wait here until nothing that is still to come can share bytes with them. The result
+//! therefore does not depend on where the chunks were cut.
+
+use std::cmp::Reverse;
+use std::collections::HashSet;
+use std::ops::Range;
+
+use super::Confirmed;
+use crate::rule::RuleSet;
+
+/// Keeps the best of overlapping findings of one input.
+#[derive(Default)]
+pub struct Resolver {
+    waiting: Vec<Confirmed>,
+}
+
+impl Resolver {
+    /// Takes what one chunk gave. `frontier` is the first byte that findings of later chunks can
+    /// hold; what ends before it is final and returned in ascending order.
+    pub fn push(
+        &mut self,
+        found: Vec<Confirmed>,
+        frontier: u64,
+        rules: &RuleSet,
+    ) -> Vec<Confirmed> {
+        self.waiting.extend(found);
+        if self.waiting.is_empty() {
+            return Vec::new();
+        }
+        self.waiting.sort_by_key(|confirmed| (confirmed.span.start, confirmed.span.end));
+        let mut settled = Vec::new();
+        let mut rest = std::mem::take(&mut self.waiting).into_iter().peekable();
+        while let Some(first) = rest.next() {
+            let mut end = first.span.end;
+            let mut group = vec![first];
+            while let Some(next) = rest.next_if(|next| next.span.start < end) {
+                end = end.max(next.span.end);
+                group.push(next);
+            }
+            if end <= frontier {
+                settled.append(&mut best_of(group, rules));
+            } else {
+                self.waiting.append(&mut group);
+            }
+        }
+        settled
+    }
+
+    /// Nothing more comes: returns what still waited.
+    pub fn finish(&mut self, rules: &RuleSet) -> Vec<Confirmed> {
+        self.push(Vec::new(), u64::MAX, rules)
+    }
+}
+
+/// The non-overlapping best of a group of findings that are chained by shared bytes.
+fn best_of(mut group: Vec<Confirmed>, rules: &RuleSet) -> Vec<Confirmed> {
+    if group.len() == 1 {
+        return group;
+    }
+    group.sort_by_key(|confirmed| {
+        let len = confirmed.span.end - confirmed.span.start;
+        let variant = &rules.variants[confirmed.variant];
+        Reverse((
+            variant.precedence,
+            confirmed.proof.verdict,
+            len,
+            Reverse(confirmed.span.start),
+            Reverse(confirmed.variant),
+        ))
+    });
+    let mut kept: Vec<Confirmed> = Vec::new();
+    let mut spans: HashSet<Range<u64>> = HashSet::new();
+    for confirmed in group {
+        // Most of a group are copies of one finding, seen from several anchors.
+        if spans.contains(&confirmed.span) {
+            continue;
+        }
+        let free = kept.iter().all(|other| {
+            confirmed.span.end <= other.span.start || other.span.end <= confirmed.span.start
+        });
+        if free {
+            spans.insert(confirmed.span.clone());
+            kept.push(confirmed);
+        }
+    }
+    kept.sort_by_key(|confirmed| confirmed.span.start);
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::chunk::Origin;
+    use crate::confirm::Proof;
+    use crate::finding::Verdict;
+    use crate::rule::load::load;
+
+    fn rules() -> RuleSet {
+        let variant = |name: &str, precedence: u8| {
+            format!(
+                "[[type.variant]]\nname = '{name}'\nanchors = [{{ literal = 'abc' }}]\n\
+                 reach = {{ before = 0, after = 9 }}\npattern = 'abc'\nprecedence = {precedence}\n"
+            )
+        };
+        let text = format!(
+            "[[type]]\nid = 'x'\nname = 'X'\nseverity = 'low'\n{}{}",
+            variant("generic", 10),
+            variant("exact", 90)
+        );
+        load([("test.toml", text.as_str())]).unwrap()
+    }
+
+    fn at(variant: usize, span: Range<u64>) -> Confirmed {
+        Confirmed {
+            variant,
+            origin: Arc::new(Origin { input: String::new(), path: None }),
+            span,
+            secret: Vec::new(),
+            proof: Proof::of(Verdict::Pattern),
+            suppressed: None,
+        }
+    }
+
+    fn spans(found: &[Confirmed]) -> Vec<(usize, Range<u64>)> {
+        found.iter().map(|confirmed| (confirmed.variant, confirmed.span.clone())).collect()
+    }
+
+    #[test]
+    fn precedence_beats_length_and_copies_fall_away() {
+        let mut resolver = Resolver::default();
+        let found = vec![at(0, 0..50), at(1, 10..20), at(1, 10..20), at(0, 60..70)];
+        let kept = resolver.push(found, 100, &rules());
+        assert_eq!(spans(&kept), [(1, 10..20), (0, 60..70)]);
+    }
+
+    #[test]
+    fn what_may_still_be_overlapped_waits_for_the_next_chunk() {
+        let rules = rules();
+        let mut resolver = Resolver::default();
+        assert_eq!(resolver.push(vec![at(0, 90..110)], 95, &rules).len(), 0);
+        let kept = resolver.push(vec![at(1, 100..120)], 200, &rules);
+        assert_eq!(spans(&kept), [(1, 100..120)]);
+        assert_eq!(resolver.push(vec![at(0, 190..210)], 200, &rules).len(), 0);
+        assert_eq!(spans(&resolver.finish(&rules)), [(0, 190..210)]);
+    }
+}

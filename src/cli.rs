@@ -1,0 +1,53 @@
+//! The command line: the only module that prints.
+
+mod args;
+mod bench;
+mod demo;
+mod devices;
+pub mod exit;
+mod output;
+mod progress;
+mod rules;
+mod scan;
+mod types;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Arguments, Command};
+use exit::{Ended, Failure};
+
+/// Runs the program with the process's arguments.
+#[must_use]
+pub fn run() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error),
+    };
+    let ended = match arguments.command {
+        Command::Scan(scan) => scan::run(&scan),
+        Command::Demo(demo) => demo::run(&demo),
+        Command::Types(types) => types::run(&types),
+        Command::Rules { command } => rules::run(&command),
+        Command::Devices => devices::run(),
+        Command::Bench(bench) => bench::run(&bench),
+    };
+    match ended {
+        Ok(ended) => ended.into(),
+        // Whoever read our output has seen enough.
+        Err(Failure { ended: Ended::BrokenPipe, .. }) => Ended::Complete.into(),
+        Err(Failure { ended, message }) => {
+            let message = crate::report::terminal::visible(&message);
+            let _unwritable = writeln!(io::stderr(), "keydredge: {message}");
+            ended.into()
+        }
+    }
+}
+
+/// Help and version are what was asked for; anything else is a usage error.
+fn usage(error: &clap::Error) -> ExitCode {
+    let _unwritable = error.print();
+    if error.use_stderr() { Ended::Usage.into() } else { Ended::Complete.into() }
+}

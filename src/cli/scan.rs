@@ -1,0 +1,195 @@
+//! `keydredge scan`.
+
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+
+use super::args::{EngineArgs, FormatArg, ProgressArg, ScanArgs};
+use super::exit::{Ended, Failure};
+use super::output::Output;
+use super::progress::Display;
+use crate::anchor::AnchorSet;
+use crate::anchor::table::Table;
+use crate::confirm::Confirmer;
+use crate::finding::Finding;
+use crate::finding::fingerprint::Key;
+use crate::finding::summary::Summary;
+use crate::report::{self, Format};
+use crate::rule::load::{CATALOGUE, load};
+use crate::rule::{RuleSet, Severity};
+use crate::scan::choice::Engines;
+use crate::scan::input::Input;
+use crate::scan::{self, Plan, Progress};
+
+/// Chunk of the CPU engine: small enough that the bytes are still in the second-level cache when
+/// they are confirmed.
+pub(super) const CPU_CHUNK: u64 = 1 << 20;
+/// Chunk of a GPU: large enough that a submission's fixed cost does not show.
+pub(super) const GPU_CHUNK: u64 = 32 << 20;
+
+pub(super) fn run(args: &ScanArgs) -> Result<Ended, Failure> {
+    let rules = select(load_rules(&args.rules)?, args)?;
+    let inputs = args
+        .inputs
+        .iter()
+        .map(|path| Input::open(path, args.treatment.into()))
+        .collect::<Result<Vec<_>, _>>()?;
+    let key = match &args.key {
+        Some(path) => Key::load_or_create(path),
+        None => Key::default_path().and_then(|path| Key::load_or_create(&path)),
+    };
+    let key = key.map_err(|error| Failure::usage(error.to_string()))?;
+    let output = Output::open(&args.output)?;
+    let to_terminal = !output.is_file() && io::stdout().is_terminal();
+    let format = match args.format {
+        FormatArg::Table => Format::Table,
+        FormatArg::Jsonl => Format::Jsonl,
+        FormatArg::Auto if to_terminal => Format::Table,
+        FormatArg::Auto => Format::Jsonl,
+    };
+    let colour = !output.is_file() && paint();
+    let ids: Vec<String> = rules.types.iter().map(|secret_type| secret_type.id.clone()).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let job = Job {
+        inputs,
+        rules,
+        key,
+        range: args.range.clone().unwrap_or(0..u64::MAX),
+        reveal: args.reveal,
+        include_suppressed: args.include_suppressed,
+        progress: args.progress,
+    };
+    let mut writer = report::on(format, &ids, colour, output.writer()?);
+    let threshold: Option<Severity> = args.fail_on.map(Into::into);
+    let mut reached = false;
+    let outcome = job.run(&args.engine, to_terminal, &mut |finding| {
+        reached |= finding.suppressed.is_none()
+            && threshold.is_some_and(|threshold| finding.severity >= threshold);
+        writer.finding(finding)
+    })?;
+    writer.finish(&outcome.summary)?;
+    drop(writer);
+    output.commit()?;
+    if let Some(error) = outcome.engine_error {
+        return Err(error.into());
+    }
+    Ok(ending(&outcome.summary, reached))
+}
+
+/// Whether standard output shows colours: a terminal whose user has not asked for none.
+pub(super) fn paint() -> bool {
+    io::stdout().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// The exit code of a finished scan. What was not searched outweighs what was found.
+fn ending(summary: &Summary, reached: bool) -> Ended {
+    if !summary.complete {
+        Ended::Incomplete
+    } else if !summary.changed.is_empty() {
+        Ended::Changed
+    } else if reached {
+        Ended::Findings
+    } else {
+        Ended::Complete
+    }
+}
+
+/// A scan that is ready but for its engine; the demo runs one too.
+pub(super) struct Job {
+    pub(super) inputs: Vec<Input>,
+    pub(super) rules: RuleSet,
+    pub(super) key: Key,
+    pub(super) range: std::ops::Range<u64>,
+    pub(super) reveal: bool,
+    pub(super) include_suppressed: bool,
+    pub(super) progress: ProgressArg,
+}
+
+impl Job {
+    /// Runs it. `beside_bar`: findings go to the terminal that shows the bar.
+    pub(super) fn run(
+        self,
+        engine: &EngineArgs,
+        beside_bar: bool,
+        take: &mut dyn FnMut(&Finding) -> io::Result<()>,
+    ) -> Result<scan::Outcome, Failure> {
+        let rules = Arc::new(self.rules);
+        let anchors = Arc::new(AnchorSet::of_rules(&rules));
+        let table = Arc::new(Table::compile(&anchors));
+        let confirmer = Confirmer::new(rules, Arc::clone(&anchors));
+        let confirmer = confirmer.map_err(|error| Failure::usage(error.to_string()))?;
+        let gpu_chunk = engine.chunk.unwrap_or(GPU_CHUNK);
+        let wish = engine.engine.into();
+        let engines = Engines::choose(wish, engine.adapter.as_deref(), &table, gpu_chunk)?;
+        let chunk = if engines.name() == "gpu" { gpu_chunk } else { CPU_CHUNK };
+        let cores = || thread::available_parallelism().map_or(1, usize::from);
+        let progress = Arc::new(Progress::default());
+        let plan = Plan {
+            inputs: self.inputs,
+            confirmer,
+            table,
+            anchors: anchors.anchors().len(),
+            threads: engine.threads.map_or_else(cores, usize::from),
+            chunk: engine.chunk.unwrap_or(chunk),
+            range: self.range,
+            key: self.key,
+            reveal: self.reveal,
+            include_suppressed: self.include_suppressed,
+        };
+        stop_on_interrupt(&progress);
+        let display = Display::start(self.progress, &progress);
+        let bar = display.bar().filter(|_| beside_bar);
+        let mut report = |finding: Finding| match &bar {
+            Some(bar) => bar.suspend(|| take(&finding)),
+            None => take(&finding),
+        };
+        Ok(scan::run(&plan, engines, &progress, &mut report)?)
+    }
+}
+
+/// The first interrupt ends the scan in order, with its summary; the second ends the process.
+fn stop_on_interrupt(progress: &Arc<Progress>) {
+    let progress = Arc::clone(progress);
+    let handler = move || {
+        if progress.stop.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        let _unwritable = writeln!(
+            io::stderr(),
+            "keydredge: interrupted; writing what was found (interrupt again to quit at once)"
+        );
+    };
+    // A second handler in one process is refused, which only a second scan would notice.
+    let _already_set = ctrlc::set_handler(handler);
+}
+
+/// The catalogue with the user's own rule files after it.
+pub(super) fn load_rules(own: &[PathBuf]) -> Result<RuleSet, Failure> {
+    let mut texts = Vec::new();
+    for path in own {
+        let text = fs::read_to_string(path)
+            .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
+        texts.push((path.to_string_lossy().into_owned(), text));
+    }
+    let own = texts.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+    load(CATALOGUE.iter().copied().chain(own)).map_err(|error| Failure::usage(error.to_string()))
+}
+
+/// The rules that were asked for: by name, or else by profile.
+fn select(rules: RuleSet, args: &ScanArgs) -> Result<RuleSet, Failure> {
+    if args.types.is_empty() {
+        return Ok(rules.profile(args.profile.into()));
+    }
+    let unknown = args.types.iter().find(|id| rules.types.iter().all(|known| known.id != **id));
+    if let Some(id) = unknown {
+        return Err(Failure::usage(format!(
+            "no secret type is called `{id}`; `keydredge types` lists them"
+        )));
+    }
+    Ok(rules.select(|secret_type| args.types.contains(&secret_type.id)))
+}
+

@@ -1,0 +1,85 @@
+//! The last line of the output: what was read, what was not, and how it was done.
+//!
+//! A scan that found nothing is only worth something if it says what it looked at. Whatever was
+//! not read is listed here and makes the scan incomplete.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// A range of an input that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unreadable {
+    /// The input or file.
+    pub input: String,
+    /// First byte not read.
+    pub start: u64,
+    /// First byte after it.
+    pub end: u64,
+}
+
+/// Name and hash of what was looked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rules {
+    /// BLAKE3 of the rule files, hex.
+    pub hash: String,
+    /// Number of secret types looked for.
+    pub types: usize,
+    /// Number of anchors they have.
+    pub anchors: usize,
+}
+
+/// The summary record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// [`Summary::SCHEMA`].
+    pub schema: String,
+    /// Version of the program.
+    pub version: String,
+    /// Whether every byte asked for was read and searched.
+    pub complete: bool,
+    /// The inputs as the user named them.
+    pub inputs: Vec<String>,
+    /// Files and images opened.
+    pub files: u64,
+    /// Bytes searched.
+    pub bytes_read: u64,
+    /// Bytes not searched because the file system says they are a hole.
+    pub bytes_skipped: u64,
+    /// Bytes that could not be read.
+    pub bytes_unreadable: u64,
+    /// Where those lie.
+    pub unreadable: Vec<Unreadable>,
+    /// Inputs that changed while they were read.
+    pub changed: Vec<String>,
+    /// What else a reader of the result should know: files that could not be opened, containers
+    /// that were read as they lie.
+    pub warnings: Vec<String>,
+    /// Chunks searched.
+    pub chunks: u64,
+    /// Anchors found.
+    pub hits: u64,
+    /// Hits whose regex matched.
+    pub candidates: u64,
+    /// Candidates that a checksum or parser disproved.
+    pub rejected: u64,
+    /// Findings reported.
+    pub findings: u64,
+    /// Findings held back, by reason.
+    pub suppressed: BTreeMap<String, u64>,
+    /// The engine used: `cpu`, `gpu` or `reference`.
+    pub engine: String,
+    /// What it ran on.
+    pub adapter: String,
+    /// Threads that confirmed (and, without a GPU, searched).
+    pub threads: usize,
+    /// What was looked for.
+    pub rules: Rules,
+    /// Wall time of the scan.
+    pub seconds: f64,
+}
+
+impl Summary {
+    /// Name and version of the record.
+    pub const SCHEMA: &'static str = "keydredge.summary/1";
+}

@@ -1,0 +1,212 @@
+//! The pipeline: the one module that names all stages, and the only one with threads.
+//!
+//! ```text
+//!            chunks             hits                found              findings
+//!  source ----------> engine ----------> workers ----------> sink ------------------> caller
+//!  (1 thread)     (GPU only: 1 thread)   (N threads)      (calling thread)
+//! ```
+//!
+//! - The **source** opens the inputs one after the other and cuts them into chunks. Queues are
+//!   bounded, so it never runs ahead of the workers by more than a few chunks.
+//! - Without a GPU the **workers** search a chunk and confirm its hits while its bytes are still
+//!   in the cache. With one, a feeder thread keeps the device busy and the workers confirm; a
+//!   chunk the device could not finish goes to the workers whole, so nothing is lost.
+//! - The **sink** puts results back into the order of the chunks, keeps the best of overlapping
+//!   findings and makes the records. What leaves it is the same, in the same order, for every
+//!   engine, thread count and chunk size.
+//!
+//! A panic in any thread ends the process (see `main`): half a scan must not look like a whole one.
+
+pub mod choice;
+mod feeder;
+pub mod input;
+mod sink;
+mod source;
+mod worker;
+
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use crossbeam::channel;
+
+use crate::anchor::EngineError;
+use crate::anchor::table::Table;
+use crate::chunk::cut::Cut;
+use crate::confirm::Confirmer;
+use crate::finding::Finding;
+use crate::finding::fingerprint::Key;
+use crate::finding::summary::{Rules, Summary};
+use choice::Engines;
+use input::Input;
+
+/// What to do: everything that does not change while a scan runs.
+pub struct Plan {
+    /// What to search, in this order.
+    pub inputs: Vec<Input>,
+    /// What to look for.
+    pub confirmer: Confirmer,
+    /// The anchors of the same rules, compiled.
+    pub table: Arc<Table>,
+    /// Number of anchors, for the summary.
+    pub anchors: usize,
+    /// Worker threads.
+    pub threads: usize,
+    /// Body length of a chunk, in bytes.
+    pub chunk: u64,
+    /// Which positions of each input to search: anchors outside are not looked for.
+    pub range: Range<u64>,
+    /// Key of the fingerprints.
+    pub key: Key,
+    /// Whether records carry the plaintext.
+    pub reveal: bool,
+    /// Whether suppressed findings are reported, marked.
+    pub include_suppressed: bool,
+}
+
+/// Counters of a running scan, to be watched from another thread.
+#[derive(Default)]
+pub struct Progress {
+    /// Bytes to search, as far as known; 0 while unknown.
+    pub total: AtomicU64,
+    /// Bytes searched or skipped.
+    pub done: AtomicU64,
+    /// Findings reported.
+    pub findings: AtomicU64,
+    /// Set from outside to end the scan early: what was found is kept, the summary says so.
+    pub stop: AtomicBool,
+}
+
+impl Progress {
+    pub(crate) fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+/// What a scan ends with.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What was read and found.
+    pub summary: Summary,
+    /// The failure of an engine that was asked for by name: the scan ended early, because falling
+    /// back to another was not wanted.
+    pub engine_error: Option<EngineError>,
+}
+
+/// Why a scan ended without a summary.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScanError {
+    /// The caller could not take a finding.
+    #[error("cannot write findings: {0}")]
+    Output(#[from] io::Error),
+    /// A thread could not be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[source] io::Error),
+}
+
+/// Runs a scan and hands every finding to `report`, in order, as soon as it is final.
+///
+/// # Errors
+/// When `report` fails or a thread cannot be started. Unreadable bytes and files are not errors:
+/// the summary lists them.
+pub fn run(
+    plan: &Plan,
+    engines: Engines,
+    progress: &Progress,
+    report: &mut dyn FnMut(Finding) -> io::Result<()>,
+) -> Result<Outcome, ScanError> {
+    let started = Instant::now();
+    let reach = plan.confirmer.rules().widest_reach();
+    let cut = Cut {
+        body: plan.chunk,
+        // One byte before a run tells where it begins.
+        before: u64::from(reach.before).max(1),
+        after: u64::from(reach.after).max(plan.table.longest as u64),
+    };
+    let threads = plan.threads.max(1);
+    let rules = Rules {
+        hash: plan.confirmer.rules().hash.clone(),
+        types: plan.confirmer.rules().types.len(),
+        anchors: plan.anchors,
+    };
+    let (engine, adapter) = (engines.name().to_owned(), engines.device());
+    let must_not_fall_back = engines.must_not_fall_back();
+    // Twice the threads: one chunk in work and one waiting for each.
+    let (work_in, work_out) = channel::bounded(threads * 2);
+    let (done_in, done_out) = channel::bounded(threads * 8);
+    let mut sink = sink::Sink::new(plan, cut, progress, report);
+    let engine_error = thread::scope(|scope| -> Result<Option<EngineError>, ScanError> {
+        let spawn = |name: &str| thread::Builder::new().name(name.to_owned());
+        for _ in 0..threads {
+            let (work, done) = (work_out.clone(), done_in.clone());
+            let worker = worker::Worker::new(plan.confirmer.clone(), &engines, &plan.table);
+            spawn("worker")
+                .spawn_scoped(scope, move || worker.run(&work, &done))
+                .map_err(ScanError::Thread)?;
+        }
+        let mut feeder = None;
+        let to_engine = match engines.into_gpu() {
+            None => work_in.clone(),
+            Some(gpu) => {
+                let (gpu_in, gpu_out) = channel::bounded(1);
+                let work = work_in.clone();
+                let handle = spawn("gpu feeder")
+                    .spawn_scoped(scope, move || {
+                        feeder::run(gpu, &gpu_out, &work, must_not_fall_back, progress)
+                    })
+                    .map_err(ScanError::Thread)?;
+                feeder = Some(handle);
+                gpu_in
+            }
+        };
+        drop(work_in);
+        let source = source::Source::new(cut, plan.range.clone(), progress);
+        let inputs = plan.inputs.as_slice();
+        spawn("source")
+            .spawn_scoped(scope, move || source.run(inputs, &to_engine, &done_in))
+            .map_err(ScanError::Thread)?;
+        drop(work_out);
+        let outcome = sink.run(&done_out);
+        if outcome.is_err() {
+            progress.stop.store(true, Ordering::Relaxed);
+            // Let the others run dry; they notice the flag at the next chunk.
+            for _ in done_out {}
+        }
+        outcome?;
+        match feeder {
+            Some(handle) => Ok(handle.join().unwrap_or(None)),
+            None => Ok(None),
+        }
+    })?;
+    let stopped = progress.stopped();
+    let totals = sink.into_totals();
+    let summary = Summary {
+        schema: Summary::SCHEMA.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        complete: !stopped && totals.unreadable.is_empty() && !totals.incomplete,
+        inputs: plan.inputs.iter().map(Input::name).collect(),
+        files: totals.files,
+        bytes_read: totals.bytes_read,
+        bytes_skipped: totals.bytes_skipped,
+        bytes_unreadable: totals.unreadable.iter().map(|range| range.end - range.start).sum(),
+        unreadable: totals.unreadable,
+        changed: totals.changed,
+        warnings: totals.warnings,
+        chunks: totals.chunks,
+        hits: totals.tally.hits,
+        candidates: totals.tally.candidates,
+        rejected: totals.tally.rejected,
+        findings: totals.findings,
+        suppressed: totals.suppressed,
+        engine,
+        adapter,
+        threads,
+        rules,
+        seconds: started.elapsed().as_secs_f64(),
+    };
+    Ok(Outcome { summary, engine_error: engine_error.filter(|_| must_not_fall_back) })
+}

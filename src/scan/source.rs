@@ -1,0 +1,203 @@
+//! Opens the inputs and cuts them into chunks.
+
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crossbeam::channel::Sender;
+
+use super::Progress;
+use super::input::Input;
+use super::sink::{Closed, Done, Step};
+use super::worker::Work;
+use crate::chunk::cut::Cut;
+use crate::chunk::{Bytes, Chunk, Origin};
+use crate::finding::line::is_text;
+use crate::finding::summary::Unreadable;
+use crate::image::stream::Stream;
+use crate::image::{ExtentKind, Image, tree};
+
+/// The thread that reads ahead.
+pub(super) struct Source<'a> {
+    cut: Cut,
+    range: Range<u64>,
+    progress: &'a Progress,
+    sequence: u64,
+}
+
+/// The receiving threads are gone: the scan is being abandoned.
+struct Closing;
+
+type Sent = Result<(), Closing>;
+
+impl<'a> Source<'a> {
+    pub(super) fn new(cut: Cut, range: Range<u64>, progress: &'a Progress) -> Self {
+        Self { cut, range, progress, sequence: 0 }
+    }
+
+    /// Sends every chunk of every input to the engine, and openings, ends and problems past it to
+    /// the sink, all numbered in one sequence.
+    pub(super) fn run(mut self, inputs: &[Input], chunks: &Sender<Work>, done: &Sender<Done>) {
+        for input in inputs {
+            if self.progress.stopped() || self.input(input, chunks, done).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn input(&mut self, input: &Input, chunks: &Sender<Work>, done: &Sender<Done>) -> Sent {
+        let name = input.name();
+        match input {
+            Input::Image(path, _) => {
+                let origin = Origin { input: name, path: None };
+                self.file(path, origin, input.caveat(), true, chunks, done)
+            }
+            Input::File(path) => {
+                let origin = Origin { path: Some(name.clone()), input: name };
+                self.file(path, origin, None, true, chunks, done)
+            }
+            Input::Tree(root) => self.tree(root, &name, chunks, done),
+            Input::Standard => self.stream(&name, chunks, done),
+        }
+    }
+
+    fn tree(
+        &mut self,
+        root: &Path,
+        name: &str,
+        chunks: &Sender<Work>,
+        done: &Sender<Done>,
+    ) -> Sent {
+        for entry in tree::walk(root) {
+            if self.progress.stopped() {
+                return Ok(());
+            }
+            match entry {
+                Ok(entry) => {
+                    let path = entry.path.to_string_lossy().into_owned();
+                    let origin = Origin { input: name.to_owned(), path: Some(path) };
+                    self.file(&entry.path, origin, None, false, chunks, done)?;
+                }
+                Err(error) => self.step(Step::Problem(error.to_string()), done)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// `watched`: whether a change of the file during the scan is worth reporting. In a tree of
+    /// a running machine it is normal.
+    fn file(
+        &mut self,
+        path: &Path,
+        origin: Origin,
+        caveat: Option<String>,
+        watched: bool,
+        chunks: &Sender<Work>,
+        done: &Sender<Done>,
+    ) -> Sent {
+        let image = match Image::open(path) {
+            Ok(image) => Arc::new(image),
+            Err(error) => return self.step(Step::Problem(error.to_string()), done),
+        };
+        let origin = Arc::new(origin);
+        let map = image.map();
+        let lines = (origin.path.is_some() && is_text(map.bytes())).then(|| Arc::clone(map));
+        self.step(Step::Opened { lines }, done)?;
+        let mut holes = 0;
+        for extent in image.extents() {
+            let (start, end) = (extent.start.0, extent.start.plus(extent.len).0);
+            if extent.kind == ExtentKind::Hole {
+                let wanted = end.min(self.range.end).saturating_sub(start.max(self.range.start));
+                holes += wanted;
+                self.progress.done.fetch_add(wanted, Ordering::Relaxed);
+                continue;
+            }
+            for piece in self.cut.pieces(start..end, self.range.clone()) {
+                if self.progress.stopped() {
+                    break;
+                }
+                // The map holds the whole file, so its positions fit the machine's index type.
+                let window = piece.window.start as usize..piece.window.end as usize;
+                let body_start = (piece.body.start - piece.window.start) as usize;
+                let body_len = (piece.body.end - piece.body.start) as usize;
+                let at = crate::unit::ImageOffset(piece.window.start);
+                let window = Bytes::mapped(Arc::clone(map), window);
+                self.chunk(&origin, at, body_start..body_start + body_len, window, chunks)?;
+            }
+        }
+        let name = origin.path.clone().unwrap_or_else(|| origin.input.clone());
+        let closed = move || {
+            let unreadable = image.unreadable().into_iter().map(|range| Unreadable {
+                input: name.clone(),
+                start: range.start,
+                end: range.end,
+            });
+            Closed {
+                holes,
+                unreadable: unreadable.collect(),
+                changed: if watched { image.changed() } else { None },
+                warning: caveat,
+            }
+        };
+        self.step(Step::Closed(Box::new(closed)), done)
+    }
+
+    fn stream(&mut self, name: &str, chunks: &Sender<Work>, done: &Sender<Done>) -> Sent {
+        let origin = Arc::new(Origin { input: name.to_owned(), path: None });
+        self.step(Step::Opened { lines: None }, done)?;
+        let Cut { body, before, after } = self.cut;
+        let mut stream = Stream::new(std::io::stdin().lock(), body, before, after);
+        let mut warning = None;
+        loop {
+            if self.progress.stopped() {
+                break;
+            }
+            let piece = match stream.next() {
+                Ok(Some(piece)) => piece,
+                Ok(None) => break,
+                Err(error) => {
+                    warning = Some(format!("standard input: {error}"));
+                    break;
+                }
+            };
+            // Limit the body to the wanted range, as cutting an extent does.
+            let limit = |wanted: u64| {
+                let relative = wanted.saturating_sub(piece.at.0);
+                usize::try_from(relative).unwrap_or(usize::MAX)
+            };
+            let start = piece.body.start.max(limit(self.range.start));
+            let end = piece.body.end.min(limit(self.range.end));
+            if start < end {
+                let window = Bytes::read(piece.bytes);
+                self.chunk(&origin, piece.at, start..end, window, chunks)?;
+            }
+        }
+        let closed = move || Closed { warning, ..Closed::default() };
+        self.step(Step::Closed(Box::new(closed)), done)
+    }
+
+    fn chunk(
+        &mut self,
+        origin: &Arc<Origin>,
+        at: crate::unit::ImageOffset,
+        body: Range<usize>,
+        window: Bytes,
+        chunks: &Sender<Work>,
+    ) -> Sent {
+        let sequence = self.next();
+        let chunk = Chunk { sequence, origin: Arc::clone(origin), at, body, window };
+        chunks.send(Work::Search(chunk)).map_err(|_| Closing)
+    }
+
+    fn step(&mut self, step: Step, done: &Sender<Done>) -> Sent {
+        let sequence = self.next();
+        done.send(Done { sequence, step }).map_err(|_| Closing)
+    }
+
+    fn next(&mut self) -> u64 {
+        let sequence = self.sequence;
+        self.sequence += 1;
+        sequence
+    }
+}
