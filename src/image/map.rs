@@ -1,12 +1,145 @@
-//! The memory map.
+//! The memory map, and what happens when the file under it fails.
+//!
+//! Mapped bytes cost no copy and no buffer, but a failed read has no return value: the system
+//! sends the thread `SIGBUS` instead. `fault` turns that into zeros and a note in the
+//! `Record`, so a scan outlives a bad sector or a truncated file and can say what it did not see.
 
-/// A mapped file.
-pub struct Map(memmap2::Mmap);
+#![warn(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::indexing_slicing
+)]
+
+#[cfg(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "freebsd",
+    target_vendor = "apple"
+))]
+mod fault;
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "freebsd",
+    target_vendor = "apple"
+)))]
+mod unguarded;
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "freebsd",
+    target_vendor = "apple"
+)))]
+use unguarded as fault;
+
+mod record;
+
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::ops::Range;
+
+use memmap2::{Mmap, MmapOptions};
+
+use super::source::end_of;
+use fault::Guard;
+
+/// A file or block device, mapped for reading.
+///
+/// The bytes belong to whoever else may write the file: two looks at the same byte may differ, and
+/// an unreadable byte looks like a zero. Copy a structure out before checking it, and never turn
+/// an absence in the map into an answer without asking [`unreadable`](Self::unreadable).
+///
+/// Only plain reads are guarded. A system call handed these bytes fails with `EFAULT` instead of
+/// seeing zeros, and where a platform has no `SIGBUS` (Windows) a failed read ends the process.
+#[derive(Debug)]
+pub struct Map {
+    // Declared before the memory: a guard must not outlive the addresses it answers for.
+    guarded: Option<Guarded>,
+    file: File,
+}
+
+#[derive(Debug)]
+struct Guarded {
+    guard: Guard,
+    memory: Mmap,
+}
 
 impl Map {
-    /// The bytes.
+    /// Maps the first `len` bytes of a file that was opened for reading. No bytes need no map.
+    ///
+    /// # Errors
+    /// If the length does not fit the address space or the file system cannot map its files.
+    pub fn new(file: File, len: u64) -> io::Result<Self> {
+        let Some(len) = usize::try_from(len).ok().filter(|len| *len > 0) else {
+            return match len {
+                0 => Ok(Self {
+                    guarded: None,
+                    file,
+                }),
+                _ => Err(ErrorKind::FileTooLarge.into()),
+            };
+        };
+        #[allow(
+            unsafe_code,
+            reason = "a map of a file that others may write is unsafe to make"
+        )]
+        // SAFETY: the map is read-only and private to `Map`, which hands out nothing but bytes, for
+        // which any value is valid. A write by another process can change them under a reader; no
+        // code here relies on two reads being equal, and structures are copied before they are
+        // checked. Loss of the file under the map is what `Guard` handles.
+        let memory = unsafe { MmapOptions::new().len(len).map(&file)? };
+        let guard = Guard::new(&memory, &file)?;
+        Ok(Self {
+            guarded: Some(Guarded { guard, memory }),
+            file,
+        })
+    }
+
+    /// The bytes, as many as the file had when it was mapped.
+    #[inline]
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        &self.0
+        match &self.guarded {
+            Some(guarded) => &guarded.memory,
+            None => &[],
+        }
+    }
+
+    /// How many reads have failed so far. Cheap: asked after every chunk, a change says that some
+    /// of the bytes just seen were not the disk's.
+    #[inline]
+    #[must_use]
+    pub fn faults(&self) -> u64 {
+        self.guarded
+            .as_ref()
+            .map_or(0, |guarded| guarded.guard.record().faults())
+    }
+
+    /// Where the file ends now, in bytes: less than `bytes().len()` if it was truncated.
+    ///
+    /// # Errors
+    /// If the system cannot tell, as of a device that was removed.
+    pub fn current_len(&self) -> io::Result<u64> {
+        end_of(&self.file)
+    }
+
+    /// The bytes that could not be read, as merged ranges in ascending order: pages whose read
+    /// failed, and whatever lies beyond the present end of the file, whether it was touched before
+    /// or not. A page stays listed once it failed, since its zeros stay in the map.
+    #[must_use]
+    pub fn unreadable(&self) -> Vec<Range<u64>> {
+        let Some(Guarded { guard, .. }) = &self.guarded else {
+            return Vec::new();
+        };
+        if let Ok(end) = self.current_len() {
+            guard.record().cut(end);
+        }
+        guard.record().unreadable()
+    }
+
+    /// The file under the map, for questions to the file system.
+    pub(super) fn file(&self) -> &File {
+        &self.file
     }
 }
