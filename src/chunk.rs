@@ -53,7 +53,10 @@ impl Bytes {
         let len = self.range.end - self.range.start;
         let (start, end) = (range.start.min(len), range.end.min(len));
         let start = self.range.start + start.min(end);
-        Self { owner: self.owner.clone(), range: start..self.range.start + end }
+        Self {
+            owner: self.owner.clone(),
+            range: start..self.range.start + end,
+        }
     }
 
     /// A buffer that was read from a stream or produced by a decoder.

@@ -19,6 +19,8 @@ use clap::Parser;
 use args::{Arguments, Command};
 use exit::{Ended, Failure};
 
+use crate::report::terminal::visible;
+
 /// Runs the program with the process's arguments.
 #[must_use]
 pub fn run() -> ExitCode {
@@ -37,10 +39,14 @@ pub fn run() -> ExitCode {
     match ended {
         Ok(ended) => ended.into(),
         // Whoever read our output has seen enough.
-        Err(Failure { ended: Ended::BrokenPipe, .. }) => Ended::Complete.into(),
+        Err(Failure {
+            ended: Ended::BrokenPipe,
+            ..
+        }) => Ended::Complete.into(),
         Err(Failure { ended, message }) => {
-            let message = crate::report::terminal::visible(&message);
-            let _unwritable = writeln!(io::stderr(), "keydredge: {message}");
+            // Some messages show a line of a rule file under the sentence.
+            let lines: Vec<String> = message.lines().map(visible).collect();
+            let _unwritable = writeln!(io::stderr(), "keydredge: {}", lines.join("\n"));
             ended.into()
         }
     }
@@ -49,5 +55,9 @@ pub fn run() -> ExitCode {
 /// Help and version are what was asked for; anything else is a usage error.
 fn usage(error: &clap::Error) -> ExitCode {
     let _unwritable = error.print();
-    if error.use_stderr() { Ended::Usage.into() } else { Ended::Complete.into() }
+    if error.use_stderr() {
+        Ended::Usage.into()
+    } else {
+        Ended::Complete.into()
+    }
 }

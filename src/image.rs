@@ -18,6 +18,8 @@ mod extent;
 mod identity;
 mod map;
 mod source;
+mod stream;
+pub mod tree;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,6 +27,7 @@ use std::sync::Arc;
 pub use error::ImageError;
 pub use extent::{Extent, ExtentKind, Extents};
 pub use map::Map;
+pub use stream::{Stream, StreamError, StreamPiece};
 
 use identity::Identity;
 use source::Source;

@@ -192,7 +192,11 @@ pub fn run(
         files: totals.files,
         bytes_read: totals.bytes_read,
         bytes_skipped: totals.bytes_skipped,
-        bytes_unreadable: totals.unreadable.iter().map(|range| range.end - range.start).sum(),
+        bytes_unreadable: totals
+            .unreadable
+            .iter()
+            .map(|range| range.end - range.start)
+            .sum(),
         unreadable: totals.unreadable,
         changed: totals.changed,
         warnings: totals.warnings,
@@ -208,5 +212,8 @@ pub fn run(
         rules,
         seconds: started.elapsed().as_secs_f64(),
     };
-    Ok(Outcome { summary, engine_error: engine_error.filter(|_| must_not_fall_back) })
+    Ok(Outcome {
+        summary,
+        engine_error: engine_error.filter(|_| must_not_fall_back),
+    })
 }

@@ -71,7 +71,8 @@ const MAGICS: &[Magic] = &[
 #[must_use]
 pub fn recognise(head: &[u8], tail: &[u8]) -> Option<Layout> {
     let starts = |magic: &Magic| {
-        head.get(magic.at..).is_some_and(|rest| rest.starts_with(magic.bytes))
+        head.get(magic.at..)
+            .is_some_and(|rest| rest.starts_with(magic.bytes))
     };
     if let Some(found) = MAGICS.iter().find(|magic| starts(magic)) {
         return Some(found.layout);
@@ -85,10 +86,14 @@ pub fn recognise(head: &[u8], tail: &[u8]) -> Option<Layout> {
 /// The boot signature alone is too weak (every boot sector has it): at least one of the four
 /// entries must describe a partition, and all of them must be sane (status 0x00 or 0x80).
 fn is_mbr(head: &[u8]) -> bool {
-    let Some([table @ .., 0x55, 0xaa]) = head.get(446..512) else { return false };
+    let Some([table @ .., 0x55, 0xaa]) = head.get(446..512) else {
+        return false;
+    };
     let mut used = 0;
     for entry in table.chunks_exact(16) {
-        let [status, _, _, _, kind, _, _, _, lba @ ..] = entry else { return false };
+        let [status, _, _, _, kind, _, _, _, lba @ ..] = entry else {
+            return false;
+        };
         let empty = entry.iter().all(|byte| *byte == 0);
         let sane = matches!(status, 0 | 0x80) && lba.iter().any(|byte| *byte != 0);
         if !empty && (!sane || *kind == 0) {
@@ -124,6 +129,9 @@ mod tests {
 
     #[test]
     fn text_is_no_disk() {
-        assert_eq!(recognise("key=value\n".repeat(10_000).as_bytes(), b"value\n"), None);
+        assert_eq!(
+            recognise("key=value\n".repeat(10_000).as_bytes(), b"value\n"),
+            None
+        );
     }
 }

@@ -148,7 +148,8 @@ macro_rules! choices {
 
 choices!(TreatmentArg {
     /// As disks if they are recognised as such, else as files
-    #[default] Auto,
+    #[default]
+    Auto,
     /// As disks
     Image,
     /// As files
@@ -157,7 +158,8 @@ choices!(TreatmentArg {
 
 choices!(ProfileArg {
     /// Types found on disks
-    #[default] Vm,
+    #[default]
+    Vm,
     /// Types found in cloud deployments
     Deployment,
     /// Every type
@@ -166,7 +168,8 @@ choices!(ProfileArg {
 
 choices!(EngineArg {
     /// A hardware GPU if there is one, else the CPU
-    #[default] Auto,
+    #[default]
+    Auto,
     /// A GPU, a software one included
     Gpu,
     /// The CPU's vector units
@@ -177,7 +180,8 @@ choices!(EngineArg {
 
 choices!(FormatArg {
     /// A table on a terminal, JSON Lines otherwise
-    #[default] Auto,
+    #[default]
+    Auto,
     /// For people
     Table,
     /// For programs: one JSON object per line, the last one is the summary
@@ -186,7 +190,8 @@ choices!(FormatArg {
 
 choices!(ProgressArg {
     /// A bar if standard error is a terminal
-    #[default] Auto,
+    #[default]
+    Auto,
     /// A bar
     Bar,
     /// A JSON object per second
@@ -197,7 +202,8 @@ choices!(ProgressArg {
 
 choices!(TypesFormat {
     /// For people
-    #[default] Table,
+    #[default]
+    Table,
     /// For programs
     Json,
     /// For documents
@@ -205,7 +211,8 @@ choices!(TypesFormat {
 });
 
 choices!(SeverityArg {
-    #[default] Info,
+    #[default]
+    Info,
     Low,
     Medium,
     High,
@@ -257,9 +264,8 @@ impl From<SeverityArg> for Severity {
 
 /// `4096`, `0x1000`, `64K`, `1M`, `2G`, `1T`: powers of 1024.
 fn parse_size(text: &str) -> Result<u64, String> {
-    let fault = || {
-        format!("`{text}` is not a number of bytes: write 4096, 0x1000, 64K, 1M, 2G or 1T")
-    };
+    let fault =
+        || format!("`{text}` is not a number of bytes: write 4096, 0x1000, 64K, 1M, 2G or 1T");
     if let Some(hex) = text.strip_prefix("0x") {
         return u64::from_str_radix(hex, 16).map_err(|_| fault());
     }
@@ -270,7 +276,10 @@ fn parse_size(text: &str) -> Result<u64, String> {
         Some(b'T') => (text.len() - 1, 40),
         _ => (text.len(), 0),
     };
-    let number: u64 = text.get(..digits).and_then(|d| d.parse().ok()).ok_or_else(fault)?;
+    let number: u64 = text
+        .get(..digits)
+        .and_then(|d| d.parse().ok())
+        .ok_or_else(fault)?;
     number.checked_mul(1 << shift).ok_or_else(fault)
 }
 
@@ -278,10 +287,20 @@ fn parse_range(text: &str) -> Result<Range<u64>, String> {
     let (start, end) = text
         .split_once("..")
         .ok_or_else(|| format!("`{text}` is not a range: write A..B, A.. or ..B"))?;
-    let start = if start.is_empty() { 0 } else { parse_size(start)? };
-    let end = if end.is_empty() { u64::MAX } else { parse_size(end)? };
+    let start = if start.is_empty() {
+        0
+    } else {
+        parse_size(start)?
+    };
+    let end = if end.is_empty() {
+        u64::MAX
+    } else {
+        parse_size(end)?
+    };
     if start >= end {
-        return Err(format!("the range `{text}` is empty: its end must lie after its start"));
+        return Err(format!(
+            "the range `{text}` is empty: its end must lie after its start"
+        ));
     }
     Ok(start..end)
 }

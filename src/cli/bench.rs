@@ -39,13 +39,26 @@ pub(super) fn run(args: &BenchArgs) -> Result<Ended, Failure> {
         anchors.anchors().len()
     )?;
     let read = best_of(|| {
-        let words = data.chunks_exact(8).map(|word| word.iter().fold(0, |sum, b| sum ^ b));
+        let words = data
+            .chunks_exact(8)
+            .map(|word| word.iter().fold(0, |sum, b| sum ^ b));
         black_box(words.fold(0, |sum, word| sum ^ word));
         Ok(())
     })?;
     let read_rate = data.len() as f64 / read;
-    writeln!(out, "\n{:<10} {:>9} {:>7} {:>12}  DEVICE", "ENGINE", "GB/s", "OF READ", "HITS/MiB")?;
-    writeln!(out, "{:<10} {:>9.2} {:>7} {:>12}  memory", "read", read_rate / 1e9, "1.00", "")?;
+    writeln!(
+        out,
+        "\n{:<10} {:>9} {:>7} {:>12}  DEVICE",
+        "ENGINE", "GB/s", "OF READ", "HITS/MiB"
+    )?;
+    writeln!(
+        out,
+        "{:<10} {:>9.2} {:>7} {:>12}  memory",
+        "read",
+        read_rate / 1e9,
+        "1.00",
+        ""
+    )?;
     let slow_len = SLOW_BYTES.min(data.len() as u64);
     let mut oracle = None;
     for candidate in every_engine(&table, args.adapter.as_deref(), GPU_CHUNK) {
@@ -63,7 +76,10 @@ pub(super) fn run(args: &BenchArgs) -> Result<Ended, Failure> {
         let count = search(engine.as_mut(), &few)?;
         let expected = *oracle.get_or_insert(count);
         if count != expected {
-            writeln!(out, "{name:<10} refused: {count} hits, the reference engine finds {expected}")?;
+            writeln!(
+                out,
+                "{name:<10} refused: {count} hits, the reference engine finds {expected}"
+            )?;
             continue;
         }
         let len = if slow { slow_len } else { data.len() as u64 };
@@ -94,19 +110,29 @@ fn data(args: &BenchArgs) -> Result<(Bytes, String), Failure> {
         let image = Image::open(path).map_err(|error| Failure::usage(error.to_string()))?;
         let bytes = Bytes::mapped(Arc::clone(image.map()), 0..limit);
         if bytes.is_empty() {
-            return Err(Failure::usage(format!("{} is empty: nothing to measure", path.display())));
+            return Err(Failure::usage(format!(
+                "{} is empty: nothing to measure",
+                path.display()
+            )));
         }
         return Ok((bytes, path.display().to_string()));
     }
-    let (mut disk, _) = disk::build("bench", disk::DEMO_LEN)
-        .map_err(|error| Failure::usage(error.to_string()))?;
+    let (mut disk, _) =
+        disk::build("bench", disk::DEMO_LEN).map_err(|error| Failure::usage(error.to_string()))?;
     disk.truncate(limit.max(1 << 20));
     Ok((Bytes::read(disk.into()), "the demo disk".to_owned()))
 }
 
 fn pieces(data: &Bytes, len: u64, chunk: u64, margin: u64) -> Vec<Chunk> {
-    let origin = Arc::new(Origin { input: "bench".to_owned(), path: None });
-    let cut = Cut { body: chunk, before: 1, after: margin };
+    let origin = Arc::new(Origin {
+        input: "bench".to_owned(),
+        path: None,
+    });
+    let cut = Cut {
+        body: chunk,
+        before: 1,
+        after: margin,
+    };
     let all = data.len() as u64;
     cut.pieces(0..all, 0..len)
         .map(|piece| {

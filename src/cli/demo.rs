@@ -21,7 +21,10 @@ pub(super) fn run(args: &DemoArgs) -> Result<Ended, Failure> {
     let (image, truth) =
         disk::build(SEED, disk::DEMO_LEN).map_err(|error| Failure::usage(error.to_string()))?;
     fs::create_dir_all(&args.dir).map_err(|error| {
-        Failure::usage(format!("cannot make the folder {}: {error}", args.dir.display()))
+        Failure::usage(format!(
+            "cannot make the folder {}: {error}",
+            args.dir.display()
+        ))
     })?;
     let (image_path, truth_path) = (args.dir.join("disk.img"), args.dir.join("truth.jsonl"));
     write_whole(&image_path, &image)?;
@@ -35,7 +38,11 @@ pub(super) fn run(args: &DemoArgs) -> Result<Ended, Failure> {
         truth_path.display()
     )?;
     let rules = load_rules(&[])?;
-    let ids: Vec<String> = rules.types.iter().map(|secret_type| secret_type.id.clone()).collect();
+    let ids: Vec<String> = rules
+        .types
+        .iter()
+        .map(|secret_type| secret_type.id.clone())
+        .collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let job = Job {
         inputs: vec![Input::open(&image_path, Treatment::Image)?],
@@ -82,12 +89,16 @@ fn lines(truth: &[Truth]) -> Result<Vec<u8>, Failure> {
 /// is a failure.
 fn compare(truth: &[Truth], found: &[Finding]) -> Result<Ended, Failure> {
     let inside = |row: &Truth, finding: &Finding| {
-        let (start, end) =
-            (finding.occurrence.offset, finding.occurrence.offset + finding.occurrence.length);
+        let (start, end) = (
+            finding.occurrence.offset,
+            finding.occurrence.offset + finding.occurrence.length,
+        );
         row.offset < end && start < row.offset + row.length
     };
     let hit = |row: &Truth| {
-        found.iter().any(|finding| finding.secret_type == row.secret_type && inside(row, finding))
+        found
+            .iter()
+            .any(|finding| finding.secret_type == row.secret_type && inside(row, finding))
     };
     let secrets: Vec<&Truth> = truth.iter().filter(|row| row.secret).collect();
     let missed: Vec<&&Truth> = secrets.iter().filter(|row| !hit(row)).collect();
@@ -105,7 +116,11 @@ fn compare(truth: &[Truth], found: &[Finding]) -> Result<Ended, Failure> {
         secrets.len(),
     )?;
     for row in &missed {
-        writeln!(out, "  missed: {} ({}) at {:#x}", row.secret_type, row.path, row.offset)?;
+        writeln!(
+            out,
+            "  missed: {} ({}) at {:#x}",
+            row.secret_type, row.path, row.offset
+        )?;
     }
     if missed.is_empty() && wrong == 0 {
         return Ok(Ended::Complete);

@@ -51,7 +51,10 @@ pub(super) struct Failure {
 
 impl Failure {
     pub(super) fn usage(message: impl Into<String>) -> Self {
-        Self { ended: Ended::Usage, message: message.into() }
+        Self {
+            ended: Ended::Usage,
+            message: message.into(),
+        }
     }
 }
 
@@ -67,7 +70,10 @@ impl From<EngineError> for Failure {
             EngineError::Unavailable(_) => Ended::Usage,
             _ => Ended::Transient,
         };
-        Self { ended, message: error.to_string() }
+        Self {
+            ended,
+            message: error.to_string(),
+        }
     }
 }
 
@@ -75,7 +81,10 @@ impl From<ScanError> for Failure {
     fn from(error: ScanError) -> Self {
         match error {
             ScanError::Output(error) => error.into(),
-            other => Self { ended: Ended::Transient, message: other.to_string() },
+            other => Self {
+                ended: Ended::Transient,
+                message: other.to_string(),
+            },
         }
     }
 }
@@ -87,6 +96,9 @@ impl From<io::Error> for Failure {
             io::ErrorKind::BrokenPipe => Ended::BrokenPipe,
             _ => Ended::Transient,
         };
-        Self { ended, message: format!("cannot write the output: {error}") }
+        Self {
+            ended,
+            message: format!("cannot write the output: {error}"),
+        }
     }
 }

@@ -34,11 +34,19 @@ impl Display {
             let bar = new_bar();
             let shown = bar.clone();
             let thread = thread::spawn(move || show_bar(&shown, &watched, &flag));
-            return Self { ended, thread: Some(thread), bar: Some(bar) };
+            return Self {
+                ended,
+                thread: Some(thread),
+                bar: Some(bar),
+            };
         }
         let json = wish == ProgressArg::Json;
         let thread = json.then(|| thread::spawn(move || show_json(&watched, &flag)));
-        Self { ended, thread, bar: None }
+        Self {
+            ended,
+            thread,
+            bar: None,
+        }
     }
 
     /// The bar, so that findings on the same terminal can be printed without tearing it.
@@ -74,7 +82,10 @@ fn show_bar(bar: &ProgressBar, progress: &Progress, ended: &AtomicBool) {
     while !ended.load(Ordering::Relaxed) {
         bar.set_length(progress.total.load(Ordering::Relaxed));
         bar.set_position(progress.done.load(Ordering::Relaxed));
-        bar.set_message(format!("{} findings", progress.findings.load(Ordering::Relaxed)));
+        bar.set_message(format!(
+            "{} findings",
+            progress.findings.load(Ordering::Relaxed)
+        ));
         thread::park_timeout(TICK);
     }
 }

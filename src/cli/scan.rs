@@ -51,7 +51,11 @@ pub(super) fn run(args: &ScanArgs) -> Result<Ended, Failure> {
         FormatArg::Auto => Format::Jsonl,
     };
     let colour = !output.is_file() && paint();
-    let ids: Vec<String> = rules.types.iter().map(|secret_type| secret_type.id.clone()).collect();
+    let ids: Vec<String> = rules
+        .types
+        .iter()
+        .map(|secret_type| secret_type.id.clone())
+        .collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let job = Job {
         inputs,
@@ -81,8 +85,7 @@ pub(super) fn run(args: &ScanArgs) -> Result<Ended, Failure> {
 
 /// Whether standard output shows colours: a terminal whose user has not asked for none.
 pub(super) fn paint() -> bool {
-    io::stdout().is_terminal()
-        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// The exit code of a finished scan. What was not searched outweighs what was found.
@@ -125,7 +128,11 @@ impl Job {
         let gpu_chunk = engine.chunk.unwrap_or(GPU_CHUNK);
         let wish = engine.engine.into();
         let engines = Engines::choose(wish, engine.adapter.as_deref(), &table, gpu_chunk)?;
-        let chunk = if engines.name() == "gpu" { gpu_chunk } else { CPU_CHUNK };
+        let chunk = if engines.name() == "gpu" {
+            gpu_chunk
+        } else {
+            CPU_CHUNK
+        };
         let cores = || thread::available_parallelism().map_or(1, usize::from);
         let progress = Arc::new(Progress::default());
         let plan = Plan {
@@ -175,7 +182,9 @@ pub(super) fn load_rules(own: &[PathBuf]) -> Result<RuleSet, Failure> {
             .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
         texts.push((path.to_string_lossy().into_owned(), text));
     }
-    let own = texts.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+    let own = texts
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()));
     load(CATALOGUE.iter().copied().chain(own)).map_err(|error| Failure::usage(error.to_string()))
 }
 
@@ -184,7 +193,10 @@ fn select(rules: RuleSet, args: &ScanArgs) -> Result<RuleSet, Failure> {
     if args.types.is_empty() {
         return Ok(rules.profile(args.profile.into()));
     }
-    let unknown = args.types.iter().find(|id| rules.types.iter().all(|known| known.id != **id));
+    let unknown = args
+        .types
+        .iter()
+        .find(|id| rules.types.iter().all(|known| known.id != **id));
     if let Some(id) = unknown {
         return Err(Failure::usage(format!(
             "no secret type is called `{id}`; `keydredge types` lists them"
@@ -192,4 +204,3 @@ fn select(rules: RuleSet, args: &ScanArgs) -> Result<RuleSet, Failure> {
     }
     Ok(rules.select(|secret_type| args.types.contains(&secret_type.id)))
 }
-

@@ -27,12 +27,20 @@ fn yes(value: bool) -> &'static str {
 
 fn variants<'r>(rules: &'r RuleSet, secret_type: &'r SecretType) -> Vec<&'r str> {
     let own = |index: usize| std::ptr::eq(&raw const rules.types[index], secret_type);
-    let variants = rules.variants.iter().filter(|variant| own(variant.type_index));
+    let variants = rules
+        .variants
+        .iter()
+        .filter(|variant| own(variant.type_index));
     variants.map(|variant| variant.name.as_str()).collect()
 }
 
 fn table(rules: &RuleSet, out: &mut impl Write) -> io::Result<()> {
-    let width = rules.types.iter().map(|secret_type| secret_type.id.len()).max().unwrap_or(4);
+    let width = rules
+        .types
+        .iter()
+        .map(|secret_type| secret_type.id.len())
+        .max()
+        .unwrap_or(4);
     writeln!(
         out,
         "{:<width$} {:<8} {:<10} {:<3} {:<10} VARIANTS",

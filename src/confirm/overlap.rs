@@ -35,7 +35,8 @@ impl Resolver {
         if self.waiting.is_empty() {
             return Vec::new();
         }
-        self.waiting.sort_by_key(|confirmed| (confirmed.span.start, confirmed.span.end));
+        self.waiting
+            .sort_by_key(|confirmed| (confirmed.span.start, confirmed.span.end));
         let mut settled = Vec::new();
         let mut rest = std::mem::take(&mut self.waiting).into_iter().peekable();
         while let Some(first) = rest.next() {
@@ -123,7 +124,10 @@ mod tests {
     fn at(variant: usize, span: Range<u64>) -> Confirmed {
         Confirmed {
             variant,
-            origin: Arc::new(Origin { input: String::new(), path: None }),
+            origin: Arc::new(Origin {
+                input: String::new(),
+                path: None,
+            }),
             span,
             secret: Vec::new(),
             proof: Proof::of(Verdict::Pattern),
@@ -132,7 +136,10 @@ mod tests {
     }
 
     fn spans(found: &[Confirmed]) -> Vec<(usize, Range<u64>)> {
-        found.iter().map(|confirmed| (confirmed.variant, confirmed.span.clone())).collect()
+        found
+            .iter()
+            .map(|confirmed| (confirmed.variant, confirmed.span.clone()))
+            .collect()
     }
 
     #[test]

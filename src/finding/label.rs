@@ -2,8 +2,17 @@
 
 /// Folder names that hold test material in the common build systems and languages.
 const TEST_FOLDERS: &[&str] = &[
-    "__tests__", "fixture", "fixtures", "spec", "specs", "test", "test-data", "test_data",
-    "testdata", "testing", "tests",
+    "__tests__",
+    "fixture",
+    "fixtures",
+    "spec",
+    "specs",
+    "test",
+    "test-data",
+    "test_data",
+    "testdata",
+    "testing",
+    "tests",
 ];
 
 /// The labels of a path: `test-directory` if one of its folders is a test folder. A secret in one
@@ -13,9 +22,15 @@ pub fn labels_of(path: &str) -> Vec<String> {
     let mut folders = path.split(['/', '\\']).rev();
     let _file = folders.next();
     let is_test = folders.any(|folder| {
-        TEST_FOLDERS.iter().any(|known| folder.eq_ignore_ascii_case(known))
+        TEST_FOLDERS
+            .iter()
+            .any(|known| folder.eq_ignore_ascii_case(known))
     });
-    if is_test { vec!["test-directory".to_owned()] } else { Vec::new() }
+    if is_test {
+        vec!["test-directory".to_owned()]
+    } else {
+        Vec::new()
+    }
 }
 
 #[cfg(test)]

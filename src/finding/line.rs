@@ -17,13 +17,20 @@ impl LineCounter {
     /// Starts at the first line.
     #[must_use]
     pub fn new(map: Arc<Map>) -> Self {
-        Self { map, counted: 0, line: 1, line_start: 0 }
+        Self {
+            map,
+            counted: 0,
+            line: 1,
+            line_start: 0,
+        }
     }
 
     /// Line and column of a byte, both from 1; columns count bytes.
     pub fn locate(&mut self, offset: u64) -> (u64, u64) {
         let bytes = self.map.bytes();
-        let offset = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+        let offset = usize::try_from(offset)
+            .unwrap_or(usize::MAX)
+            .min(bytes.len());
         if offset < self.counted {
             (self.counted, self.line, self.line_start) = (0, 1, 0);
         }

@@ -15,7 +15,10 @@ pub(super) struct Jsonl<'w> {
 
 impl<'w> Jsonl<'w> {
     pub(super) fn new(writer: Box<dyn Write + 'w>) -> Self {
-        Self { writer, line: Vec::new() }
+        Self {
+            writer,
+            line: Vec::new(),
+        }
     }
 
     /// One write call per record: a reader never sees half a line of ours.

@@ -22,7 +22,12 @@ pub(super) struct Table<'w> {
 impl<'w> Table<'w> {
     pub(super) fn new(writer: Box<dyn Write + 'w>, types: &[&str], colour: bool) -> Self {
         let type_width = types.iter().map(|id| id.len()).max().unwrap_or(0).max(4);
-        Self { writer, type_width, colour, heading: false }
+        Self {
+            writer,
+            type_width,
+            colour,
+            heading: false,
+        }
     }
 
     fn severity(&self, severity: Severity) -> String {
@@ -46,7 +51,10 @@ impl<'w> Table<'w> {
         }
         if lines.len() > LISTED {
             let more = lines.len() - LISTED;
-            writeln!(self.writer, "  and {more} more; --format jsonl lists them all")?;
+            writeln!(
+                self.writer,
+                "  and {more} more; --format jsonl lists them all"
+            )?;
         }
         Ok(())
     }
@@ -111,8 +119,11 @@ impl Report for Table<'_> {
         )?;
         let held_back: u64 = summary.suppressed.values().sum();
         if held_back > 0 {
-            let reasons: Vec<String> =
-                summary.suppressed.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+            let reasons: Vec<String> = summary
+                .suppressed
+                .iter()
+                .map(|(reason, count)| format!("{count} {reason}"))
+                .collect();
             writeln!(
                 self.writer,
                 "{held_back} suppressed ({}); --include-suppressed shows them.",

@@ -9,7 +9,9 @@
 pub fn visible(text: &str) -> String {
     text.chars()
         .map(|character| match character {
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' => '\u{fffd}',
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' => {
+                '\u{fffd}'
+            }
             // The control pictures show which one it was.
             '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(character)).unwrap_or('\u{fffd}'),
             '\x7f' => '\u{2421}',
@@ -26,7 +28,10 @@ mod tests {
     #[test]
     fn escape_sequences_and_overrides_become_visible() {
         assert_eq!(visible("a\x1b[2Jb\n"), "a␛[2Jb␊");
-        assert_eq!(visible("x\u{202e}txt.exe\u{9b}"), "x\u{fffd}txt.exe\u{fffd}");
+        assert_eq!(
+            visible("x\u{202e}txt.exe\u{9b}"),
+            "x\u{fffd}txt.exe\u{fffd}"
+        );
         assert_eq!(visible("plain é 日本"), "plain é 日本");
     }
 }

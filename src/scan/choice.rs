@@ -111,5 +111,40 @@ fn open_gpu(
     _: &Arc<Table>,
     _: u64,
 ) -> Result<Box<dyn Engine>, EngineError> {
-    Err(EngineError::Unavailable("this build has no GPU engine (feature `gpu`)".to_owned()))
+    Err(EngineError::Unavailable(
+        "this build has no GPU engine (feature `gpu`)".to_owned(),
+    ))
+}
+
+/// One engine for the side-by-side bench.
+pub struct Candidate {
+    /// The engine's name.
+    pub name: &'static str,
+    /// Whether it is too slow for more than a few MiB.
+    pub slow: bool,
+    /// The engine, or why it cannot be had.
+    pub engine: Result<Box<dyn Engine>, EngineError>,
+}
+
+/// Every engine of this machine, the oracle first; of the GPUs the one that was asked for, or else
+/// the one that `--engine gpu` takes.
+#[must_use]
+pub fn every_engine(table: &Arc<Table>, adapter: Option<&str>, chunk: u64) -> Vec<Candidate> {
+    vec![
+        Candidate {
+            name: "reference",
+            slow: true,
+            engine: Ok(Box::new(Reference::new(Arc::clone(table)))),
+        },
+        Candidate {
+            name: "cpu",
+            slow: false,
+            engine: Ok(Box::new(Cpu::new(Arc::clone(table)))),
+        },
+        Candidate {
+            name: "gpu",
+            slow: true,
+            engine: open_gpu(true, adapter, table, chunk),
+        },
+    ]
 }

@@ -19,7 +19,9 @@ pub(super) fn run(
     let outcome = feed(engine.as_mut(), chunks, work);
     let error = outcome.err()?;
     if must_not_fall_back {
-        progress.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        progress
+            .stop
+            .store(true, std::sync::atomic::Ordering::Relaxed);
     }
     for chunk in engine.abandon() {
         let _closed = work.send(Work::Search(chunk));
@@ -58,7 +60,9 @@ fn feed(
 /// Passes on the oldest chunk; false when nothing is in flight.
 fn pass_on(engine: &mut dyn Engine, work: &Sender<Work>) -> Result<bool, EngineError> {
     let mut hits: Vec<Hit> = Vec::new();
-    let Some(chunk): Option<Chunk> = engine.collect(&mut hits)? else { return Ok(false) };
+    let Some(chunk): Option<Chunk> = engine.collect(&mut hits)? else {
+        return Ok(false);
+    };
     let _closed = work.send(Work::Confirm(chunk, hits));
     Ok(true)
 }

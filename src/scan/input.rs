@@ -62,7 +62,10 @@ impl Input {
         if path == Path::new("-") {
             return Ok(Self::Standard);
         }
-        let failed = |source| InputError::Io { path: path.to_owned(), source };
+        let failed = |source| InputError::Io {
+            path: path.to_owned(),
+            source,
+        };
         let kind = fs::metadata(path).map_err(failed)?.file_type();
         if kind.is_dir() {
             // Reading it now gives the user a clear error instead of an empty result.
@@ -109,8 +112,10 @@ impl Input {
         };
         let consequence = match layout {
             Layout::Encrypted(_) => "its content is encrypted and could not be searched",
-            _ => "it was searched as it lies; what the format compresses or splits was not seen, \
-                  convert it to raw for a complete scan",
+            _ => {
+                "it was searched as it lies; what the format compresses or splits was not seen, \
+                  convert it to raw for a complete scan"
+            }
         };
         Some(format!("{} is a {layout}: {consequence}", path.display()))
     }

@@ -27,7 +27,10 @@ pub(super) struct Done {
 
 impl Done {
     pub(super) fn problem(sequence: u64, what: String) -> Self {
-        Self { sequence, step: Step::Problem(what) }
+        Self {
+            sequence,
+            step: Step::Problem(what),
+        }
     }
 }
 
@@ -36,7 +39,12 @@ pub(super) enum Step {
     /// An input or file is open; `lines` is set where findings get line numbers.
     Opened { lines: Option<Arc<Map>> },
     /// A chunk was searched: its body's length and end, and what was in it.
-    Searched { len: u64, end: u64, found: Vec<Confirmed>, tally: Tally },
+    Searched {
+        len: u64,
+        end: u64,
+        found: Vec<Confirmed>,
+        tally: Tally,
+    },
     /// Nothing more comes of this input. Asked when the last chunk has been searched, because
     /// only then are all faults known.
     Closed(Box<dyn FnOnce() -> Closed + Send>),
@@ -132,7 +140,12 @@ impl<'a> Sink<'a> {
                 self.totals.files += 1;
                 self.lines = lines.map(LineCounter::new);
             }
-            Step::Searched { len, end, found, tally } => {
+            Step::Searched {
+                len,
+                end,
+                found,
+                tally,
+            } => {
                 self.totals.chunks += 1;
                 self.totals.bytes_read += len;
                 self.totals.tally.add(tally);
@@ -178,7 +191,14 @@ impl<'a> Sink<'a> {
     }
 
     fn record(&mut self, confirmed: Confirmed) -> Finding {
-        let Confirmed { variant, origin, span, secret, proof, suppressed } = confirmed;
+        let Confirmed {
+            variant,
+            origin,
+            span,
+            secret,
+            proof,
+            suppressed,
+        } = confirmed;
         let variant = &self.rules.variants[variant];
         let secret_type = self.rules.type_of(variant);
         let canonical = proof.canonical.as_deref().unwrap_or(&secret);
@@ -197,7 +217,11 @@ impl<'a> Sink<'a> {
             secret_type: secret_type.id.clone(),
             variant: variant.name.clone(),
             // What no longer opens anything is worth knowing, not worth waking anyone.
-            severity: if expired == Some(true) { severity.min(crate::rule::Severity::Info) } else { severity },
+            severity: if expired == Some(true) {
+                severity.min(crate::rule::Severity::Info)
+            } else {
+                severity
+            },
             verdict: proof.verdict.unwrap_or(Verdict::Pattern),
             fingerprint: self.plan.key.fingerprint(&secret_type.id, canonical),
             secret: Secret::new(&secret, self.plan.reveal),

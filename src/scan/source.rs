@@ -15,8 +15,7 @@ use crate::chunk::cut::Cut;
 use crate::chunk::{Bytes, Chunk, Origin};
 use crate::finding::line::is_text;
 use crate::finding::summary::Unreadable;
-use crate::image::stream::Stream;
-use crate::image::{ExtentKind, Image, tree};
+use crate::image::{ExtentKind, Image, Stream, tree};
 
 /// The thread that reads ahead.
 pub(super) struct Source<'a> {
@@ -33,7 +32,12 @@ type Sent = Result<(), Closing>;
 
 impl<'a> Source<'a> {
     pub(super) fn new(cut: Cut, range: Range<u64>, progress: &'a Progress) -> Self {
-        Self { cut, range, progress, sequence: 0 }
+        Self {
+            cut,
+            range,
+            progress,
+            sequence: 0,
+        }
     }
 
     /// Sends every chunk of every input to the engine, and openings, ends and problems past it to
@@ -50,11 +54,17 @@ impl<'a> Source<'a> {
         let name = input.name();
         match input {
             Input::Image(path, _) => {
-                let origin = Origin { input: name, path: None };
+                let origin = Origin {
+                    input: name,
+                    path: None,
+                };
                 self.file(path, origin, input.caveat(), true, chunks, done)
             }
             Input::File(path) => {
-                let origin = Origin { path: Some(name.clone()), input: name };
+                let origin = Origin {
+                    path: Some(name.clone()),
+                    input: name,
+                };
                 self.file(path, origin, None, true, chunks, done)
             }
             Input::Tree(root) => self.tree(root, &name, chunks, done),
@@ -76,7 +86,10 @@ impl<'a> Source<'a> {
             match entry {
                 Ok(entry) => {
                     let path = entry.path.to_string_lossy().into_owned();
-                    let origin = Origin { input: name.to_owned(), path: Some(path) };
+                    let origin = Origin {
+                        input: name.to_owned(),
+                        path: Some(path),
+                    };
                     self.file(&entry.path, origin, None, false, chunks, done)?;
                 }
                 Err(error) => self.step(Step::Problem(error.to_string()), done)?,
@@ -108,7 +121,9 @@ impl<'a> Source<'a> {
         for extent in image.extents() {
             let (start, end) = (extent.start.0, extent.start.plus(extent.len).0);
             if extent.kind == ExtentKind::Hole {
-                let wanted = end.min(self.range.end).saturating_sub(start.max(self.range.start));
+                let wanted = end
+                    .min(self.range.end)
+                    .saturating_sub(start.max(self.range.start));
                 holes += wanted;
                 self.progress.done.fetch_add(wanted, Ordering::Relaxed);
                 continue;
@@ -123,16 +138,26 @@ impl<'a> Source<'a> {
                 let body_len = (piece.body.end - piece.body.start) as usize;
                 let at = crate::unit::ImageOffset(piece.window.start);
                 let window = Bytes::mapped(Arc::clone(map), window);
-                self.chunk(&origin, at, body_start..body_start + body_len, window, chunks)?;
+                self.chunk(
+                    &origin,
+                    at,
+                    body_start..body_start + body_len,
+                    window,
+                    chunks,
+                )?;
             }
         }
         let name = origin.path.clone().unwrap_or_else(|| origin.input.clone());
         let closed = move || {
-            let unreadable = image.unreadable().into_iter().map(|range| Unreadable {
-                input: name.clone(),
-                start: range.start,
-                end: range.end,
-            });
+            let unreadable = image
+                .map()
+                .unreadable()
+                .into_iter()
+                .map(|range| Unreadable {
+                    input: name.clone(),
+                    start: range.start,
+                    end: range.end,
+                });
             Closed {
                 holes,
                 unreadable: unreadable.collect(),
@@ -144,22 +169,34 @@ impl<'a> Source<'a> {
     }
 
     fn stream(&mut self, name: &str, chunks: &Sender<Work>, done: &Sender<Done>) -> Sent {
-        let origin = Arc::new(Origin { input: name.to_owned(), path: None });
+        let origin = Arc::new(Origin {
+            input: name.to_owned(),
+            path: None,
+        });
         self.step(Step::Opened { lines: None }, done)?;
-        let Cut { body, before, after } = self.cut;
-        let mut stream = Stream::new(std::io::stdin().lock(), body, before, after);
+        let Cut {
+            body,
+            before,
+            after,
+        } = self.cut;
+        let mut stream = Stream::new(
+            std::io::stdin().lock(),
+            body as usize,
+            before as usize,
+            after as usize,
+        );
         let mut warning = None;
         loop {
             if self.progress.stopped() {
                 break;
             }
             let piece = match stream.next() {
-                Ok(Some(piece)) => piece,
-                Ok(None) => break,
-                Err(error) => {
+                Some(Ok(piece)) => piece,
+                Some(Err(error)) => {
                     warning = Some(format!("standard input: {error}"));
                     break;
                 }
+                None => break,
             };
             // Limit the body to the wanted range, as cutting an extent does.
             let limit = |wanted: u64| {
@@ -173,7 +210,10 @@ impl<'a> Source<'a> {
                 self.chunk(&origin, piece.at, start..end, window, chunks)?;
             }
         }
-        let closed = move || Closed { warning, ..Closed::default() };
+        let closed = move || Closed {
+            warning,
+            ..Closed::default()
+        };
         self.step(Step::Closed(Box::new(closed)), done)
     }
 
@@ -186,7 +226,13 @@ impl<'a> Source<'a> {
         chunks: &Sender<Work>,
     ) -> Sent {
         let sequence = self.next();
-        let chunk = Chunk { sequence, origin: Arc::clone(origin), at, body, window };
+        let chunk = Chunk {
+            sequence,
+            origin: Arc::clone(origin),
+            at,
+            body,
+            window,
+        };
         chunks.send(Work::Search(chunk)).map_err(|_| Closing)
     }
 

@@ -28,7 +28,11 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(confirmer: Confirmer, engines: &Engines, table: &Arc<Table>) -> Self {
-        Self { engine: engines.for_worker(table), confirmer, hits: Vec::new() }
+        Self {
+            engine: engines.for_worker(table),
+            confirmer,
+            hits: Vec::new(),
+        }
     }
 
     /// Works until the queue is closed or nobody listens any more.
@@ -48,7 +52,10 @@ impl Worker {
         let mut hits = std::mem::take(&mut self.hits);
         let sequence = chunk.sequence;
         // The CPU engines cannot fail: they do nothing but read memory.
-        let searched = self.engine.submit(chunk).and_then(|()| self.engine.collect(&mut hits));
+        let searched = self
+            .engine
+            .submit(chunk)
+            .and_then(|()| self.engine.collect(&mut hits));
         let done = match searched {
             Ok(Some(chunk)) => self.confirm(&chunk, &hits),
             Ok(None) => Done::problem(sequence, "the CPU engine lost a chunk".to_owned()),
@@ -63,6 +70,14 @@ impl Worker {
         let tally = self.confirmer.confirm(chunk, hits, &mut found);
         let end = chunk.image_offset(chunk.body.end).0;
         let len = chunk.body.len() as u64;
-        Done { sequence: chunk.sequence, step: Step::Searched { len, end, found, tally } }
+        Done {
+            sequence: chunk.sequence,
+            step: Step::Searched {
+                len,
+                end,
+                found,
+                tally,
+            },
+        }
     }
 }

@@ -172,15 +172,41 @@ fn write_filler<D: Read + Write + Seek>(
 
 fn fill_with_log(bytes: &mut [u8], stream: &mut Stream) {
     const WORDS: &[&str] = &[
-        "accepted", "account", "connection", "token", "secret", "rotated", "session", "closed",
-        "user", "password", "prompt", "skipped", "key", "reload", "config", "server=", "timeout",
-        "retry", "request", "handled", "in", "ms", "from", "host",
+        "accepted",
+        "account",
+        "connection",
+        "token",
+        "secret",
+        "rotated",
+        "session",
+        "closed",
+        "user",
+        "password",
+        "prompt",
+        "skipped",
+        "key",
+        "reload",
+        "config",
+        "server=",
+        "timeout",
+        "retry",
+        "request",
+        "handled",
+        "in",
+        "ms",
+        "from",
+        "host",
     ];
     let mut rest = bytes;
     let mut line = String::new();
     while !rest.is_empty() {
         line.clear();
-        line.push_str(&format!("2026-03-{:02}T{:02}:{:02}:00Z ", 1 + stream.below(28), stream.below(24), stream.below(60)));
+        line.push_str(&format!(
+            "2026-03-{:02}T{:02}:{:02}:00Z ",
+            1 + stream.below(28),
+            stream.below(24),
+            stream.below(60)
+        ));
         for _ in 0..=stream.below(12) {
             line.push_str(WORDS[stream.below(WORDS.len() as u64) as usize]);
             line.push(' ');

@@ -5,8 +5,23 @@ use std::path::{Path, PathBuf};
 
 /// Allowed order: a module may name only modules to its left.
 const ORDER: &[&str] = &[
-    "unit", "image", "volume", "rule", "chunk", "anchor", "finding", "confirm", "specimen",
-    "deployment", "scan", "case", "estate", "graph", "report", "batch", "cli",
+    "unit",
+    "image",
+    "volume",
+    "rule",
+    "chunk",
+    "anchor",
+    "finding",
+    "confirm",
+    "specimen",
+    "deployment",
+    "scan",
+    "case",
+    "estate",
+    "graph",
+    "report",
+    "batch",
+    "cli",
 ];
 
 fn sources() -> Vec<PathBuf> {
@@ -21,7 +36,10 @@ fn sources() -> Vec<PathBuf> {
         }
     }
     let mut files = Vec::new();
-    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+    walk(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+        &mut files,
+    );
     files.sort();
     files
 }
@@ -30,7 +48,10 @@ fn sources() -> Vec<PathBuf> {
 fn module_of(path: &Path) -> Option<String> {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let first = path.strip_prefix(src).unwrap().components().next()?;
-    let name = Path::new(first.as_os_str()).file_stem()?.to_str()?.to_owned();
+    let name = Path::new(first.as_os_str())
+        .file_stem()?
+        .to_str()?
+        .to_owned();
     (name != "lib" && name != "main").then_some(name)
 }
 
@@ -43,7 +64,9 @@ fn shipped(text: &str) -> &str {
 fn modules_name_only_modules_to_their_left() {
     let mut wrong = Vec::new();
     for path in sources() {
-        let Some(module) = module_of(&path) else { continue };
+        let Some(module) = module_of(&path) else {
+            continue;
+        };
         let rank = ORDER.iter().position(|known| *known == module);
         let rank = rank.unwrap_or_else(|| panic!("{module} has no place in the order"));
         let text = fs::read_to_string(&path).unwrap();
@@ -56,7 +79,11 @@ fn modules_name_only_modules_to_their_left() {
                     .collect();
                 let other = ORDER.iter().position(|known| *known == named);
                 if other.is_some_and(|other| other > rank) {
-                    wrong.push(format!("{}:{}: {module} names {named}", path.display(), number + 1));
+                    wrong.push(format!(
+                        "{}:{}: {module} names {named}",
+                        path.display(),
+                        number + 1
+                    ));
                 }
             }
         }
@@ -94,8 +121,13 @@ fn unsafe_code_stays_in_the_map_and_the_vector_engine() {
         if shown.contains("image/map") || shown.contains("anchor/cpu") {
             continue;
         }
-        let has = text.lines().any(|line| line.split("//").next().unwrap().contains("unsafe "));
-        assert!(!has, "{shown} has unsafe code; only image/map and anchor/cpu may");
+        let has = text
+            .lines()
+            .any(|line| line.split("//").next().unwrap().contains("unsafe "));
+        assert!(
+            !has,
+            "{shown} has unsafe code; only image/map and anchor/cpu may"
+        );
     }
 }
 
@@ -103,6 +135,10 @@ fn unsafe_code_stays_in_the_map_and_the_vector_engine() {
 fn files_stay_short_enough_to_read() {
     for path in sources() {
         let lines = fs::read_to_string(&path).unwrap().lines().count();
-        assert!(lines <= 600, "{} has {lines} lines; split it", path.display());
+        assert!(
+            lines <= 600,
+            "{} has {lines} lines; split it",
+            path.display()
+        );
     }
 }

@@ -14,7 +14,9 @@ pub struct Desk {
 
 impl Desk {
     pub fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -34,7 +36,9 @@ impl Desk {
         let program = std::env::var_os("KEYDREDGE_BIN")
             .unwrap_or_else(|| env!("CARGO_BIN_EXE_keydredge").into());
         let mut command = Command::new(program);
-        command.env("KEYDREDGE_KEY", self.path("key")).current_dir(self.folder.path());
+        command
+            .env("KEYDREDGE_KEY", self.path("key"))
+            .current_dir(self.folder.path());
         command
     }
 
@@ -86,14 +90,26 @@ impl Ran {
 
     #[track_caller]
     pub fn expect(self, code: i32) -> Self {
-        let Self { code: found, stdout, stderr } = &self;
-        assert_eq!(*found, code, "exit code; stdout:\n{stdout}\nstderr:\n{stderr}");
+        let Self {
+            code: found,
+            stdout,
+            stderr,
+        } = &self;
+        assert_eq!(
+            *found, code,
+            "exit code; stdout:\n{stdout}\nstderr:\n{stderr}"
+        );
         self
     }
 
     pub fn findings(&self) -> Vec<Finding> {
-        let lines = self.stdout.lines().filter(|line| line.contains(Finding::SCHEMA));
-        lines.map(|line| serde_json::from_str(line).unwrap()).collect()
+        let lines = self
+            .stdout
+            .lines()
+            .filter(|line| line.contains(Finding::SCHEMA));
+        lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 
     /// The last line.

@@ -8,3 +8,8 @@
     missing_docs,
     reason = "test helpers"
 )]
+
+mod architecture;
+mod errors;
+mod fixture;
+mod scan;

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Installs what the tests need (a software Vulkan adapter, file-system and key tools) and runs all
+# of them, GPU tests included. A test whose tool is missing fails; none is skipped.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# command it brings : Debian package
+needed=(
+    mke2fs:e2fsprogs
+    ssh-keygen:openssh-client
+    openssl:openssl
+    puttygen:putty-tools
+    jq:jq
+)
+packages=()
+for pair in "${needed[@]}"; do
+    # The file-system tools live in /sbin, which is not in every user's path.
+    PATH="$PATH:/sbin:/usr/sbin" command -v "${pair%%:*}" >/dev/null || packages+=("${pair##*:}")
+done
+# lavapipe has no command: its Vulkan manifest says that it is there.
+compgen -G '/usr/share/vulkan/icd.d/lvp_icd*.json' >/dev/null || packages+=(mesa-vulkan-drivers)
+ldconfig -p 2>/dev/null | grep -q 'libvulkan\.so\.1' || packages+=(libvulkan1)
+
+if ((${#packages[@]})); then
+    echo "installing: ${packages[*]}"
+    if ! command -v apt-get >/dev/null; then
+        echo "tests/run.sh: no apt-get here; install the equivalents of ${packages[*]} and run again" >&2
+        exit 1
+    fi
+    as_root=()
+    ((EUID == 0)) || as_root=(sudo)
+    "${as_root[@]}" apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends \
+        "${packages[@]}"
+fi
+
+export PATH="$PATH:/sbin:/usr/sbin"
+# The loader complains about a missing run-time folder on every start.
+export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-${TMPDIR:-/tmp}}"
+cargo test --release "$@"
