@@ -1,24 +1,92 @@
 //! The engine for the machine's own vector units.
+//!
+//! Read straight from the window, tile by tile, so that every pass after the first finds the
+//! bytes in the cache:
+//!
+//! 1. a byte [`filter`] lists the positions where a window of some literal may lie;
+//! 2. a [`lookup`] by hash thins the list out and compares what is left with the literals;
+//! 3. the 16-byte blocks that lie wholly in the class of a run lead to the run around them.
+//!
+//! The first and the third are written once per [`Tier`]; which of them runs is decided when the
+//! engine is made.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod filter;
+mod lookup;
+mod membership;
+mod plan;
+mod portable;
+mod survivors;
+mod tier;
+mod tile;
+
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::table::{BLOCK, Table, word_at};
+use self::plan::Plan;
+use self::survivors::Survivors;
+pub use self::tier::Tier;
+use self::tier::Unit;
+use self::tile::{TILE, Tile};
+use super::table::{BLOCK, Table};
 use super::{Engine, EngineError, Hit};
 use crate::chunk::Chunk;
 
+/// How far past the body a tile must go: the last window of a literal and the first whole block
+/// of a run both begin within this many bytes of where the anchor begins.
+const REACH: usize = 32;
+
 /// Scans on the calling thread.
 pub struct Cpu {
-    table: Arc<Table>,
+    plan: Plan,
+    tier: Tier,
+    survivors: Survivors,
+    /// For each run the last block that lay wholly in its class.
+    full: Vec<usize>,
     in_flight: Option<Chunk>,
 }
 
 impl Cpu {
-    /// An engine for the table.
+    /// An engine for the table, on the best tier of this machine.
     #[must_use]
     pub fn new(table: Arc<Table>) -> Self {
+        Self::on(table, Unit::best())
+    }
+
+    /// An engine on a tier of choice; `None` if the machine does not have it.
+    #[must_use]
+    pub fn with_tier(table: Arc<Table>, tier: Tier) -> Option<Self> {
+        Some(Self::on(table, tier.unit()?))
+    }
+
+    fn on(table: Arc<Table>, unit: Unit) -> Self {
         Self {
-            table,
+            plan: Plan::new(table, unit),
+            tier: unit.tier(),
+            survivors: Survivors::new(),
+            full: Vec::new(),
             in_flight: None,
+        }
+    }
+
+    /// Appends everything that begins in the body.
+    fn scan(&mut self, haystack: &[u8], body: &Range<usize>, hits: &mut Vec<Hit>) {
+        self.plan.reset(&mut self.full);
+        // Tiles begin at multiples of a block, so that blocks are the same however a chunk is cut.
+        let start = body.start / BLOCK * BLOCK;
+        let end = body.end.saturating_add(REACH).min(haystack.len());
+        for from in (start..end).step_by(TILE) {
+            let tile = Tile {
+                haystack,
+                body,
+                range: from..end.min(from + TILE),
+            };
+            self.plan.literals(&tile, &mut self.survivors, hits);
+            self.plan
+                .runs(&tile, &mut self.survivors, &mut self.full, hits);
         }
     }
 }
@@ -29,7 +97,7 @@ impl Engine for Cpu {
     }
 
     fn device(&self) -> String {
-        "portable".to_owned()
+        self.tier.to_string()
     }
 
     fn depth(&self) -> usize {
@@ -46,17 +114,7 @@ impl Engine for Cpu {
         let Some(chunk) = self.in_flight.take() else {
             return Ok(None);
         };
-        let bytes = &*chunk.window;
-        for position in self.table.window_positions(bytes.len(), &chunk.body) {
-            if self.table.may_begin(word_at(bytes, position)) {
-                self.table.verify(bytes, position, &chunk.body, hits);
-            }
-        }
-        for run in &self.table.runs {
-            let blocks = (0..bytes.len() / BLOCK).map(|block| block * BLOCK);
-            let whole = |at: &usize| bytes[*at..*at + BLOCK].iter().all(|b| run.class.has(*b));
-            Table::run_starts(run, bytes, &chunk.body, blocks.filter(whole), hits);
-        }
+        self.scan(&chunk.window, &chunk.body, hits);
         hits.sort_unstable();
         Ok(Some(chunk))
     }

@@ -79,6 +79,39 @@ impl Literal {
     }
 }
 
+impl Literal {
+    /// The bytes that can stand at each place of the window at `offset`. The fourth place of a
+    /// three-byte literal is whatever may follow it.
+    pub(super) fn places(&self, offset: usize) -> [Vec<u8>; WINDOW] {
+        std::array::from_fn(|place| match self.bytes.get(offset + place) {
+            Some(byte) if self.nocase && byte.is_ascii_alphabetic() => {
+                vec![byte.to_ascii_uppercase(), byte.to_ascii_lowercase()]
+            }
+            Some(byte) => vec![*byte],
+            None => (0..=u8::MAX)
+                .filter(|byte| self.follow.is_none_or(|class| class.has(*byte)))
+                .collect(),
+        })
+    }
+
+    /// Every folded word that the window at `offset` can show, ascending.
+    pub(super) fn words(&self, offset: usize) -> Vec<u32> {
+        let mut words = vec![0];
+        for (place, bytes) in self.places(offset).iter().enumerate() {
+            let with = |word: &u32| {
+                let word = *word;
+                bytes
+                    .iter()
+                    .map(move |byte| word | (u32::from(*byte) << (8 * place)) | FOLD)
+            };
+            words = words.iter().flat_map(with).collect();
+            words.sort_unstable();
+            words.dedup();
+        }
+        words
+    }
+}
+
 /// A class-run anchor: a maximal run of at least `min` and at most `max` bytes of `class`.
 #[derive(Clone, Debug)]
 pub struct Run {
@@ -90,6 +123,28 @@ pub struct Run {
     pub min: usize,
     /// Longest run, in bytes.
     pub max: usize,
+}
+
+impl Run {
+    /// The stretch of the class around a block that lies wholly in it, looking back no further
+    /// than `floor` and on no further than one byte beyond the longest run that counts: that is
+    /// enough to know that a run is longer.
+    pub(super) fn around(&self, haystack: &[u8], floor: usize, block: usize) -> Range<usize> {
+        let lead = haystack[floor..block].iter().rev();
+        let start = block - lead.take_while(|byte| self.class.has(**byte)).count();
+        let seen = haystack[block..].iter().take(self.max + 1 + block - start);
+        start..block + seen.take_while(|byte| self.class.has(**byte)).count()
+    }
+
+    /// The hit of a maximal stretch of the class, if it begins in the body and its length counts.
+    pub(super) fn hit(&self, stretch: &Range<usize>, body: &Range<usize>) -> Option<Hit> {
+        let counts =
+            body.contains(&stretch.start) && (self.min..=self.max).contains(&stretch.len());
+        counts.then_some(Hit {
+            at: ChunkOffset(stretch.start as u32),
+            anchor: self.anchor,
+        })
+    }
 }
 
 /// A compiled anchor set.
@@ -155,7 +210,7 @@ impl Table {
         let mut bitmap = vec![0; 1 << BITMAP_LOG2];
         let mut slots = vec![Vec::new(); 1 << SLOTS_LOG2];
         for (index, literal) in literals.iter().enumerate() {
-            for word in words(literal) {
+            for word in literal.words(literal.window) {
                 bitmap[bitmap_index(word)] |= 1 << (word & 31);
                 let slot: &mut Vec<u32> = &mut slots[slot_index(word)];
                 if slot.last() != Some(&(index as u32)) {
@@ -229,20 +284,10 @@ impl Table {
             if block < covered {
                 continue;
             }
-            let lead = haystack[covered..block].iter().rev();
-            let start = block - lead.take_while(|byte| run.class.has(**byte)).count();
-            // One byte beyond the longest run that counts is enough to know that it is longer.
-            let seen = haystack[block..].iter().take(run.max + 1 + block - start);
-            let end = block + seen.take_while(|byte| run.class.has(**byte)).count();
+            let Range { start, end } = run.around(haystack, covered, block);
             covered = end;
-            let len = end - start;
-            if body.contains(&start) && (run.min..=run.max).contains(&len) {
-                hits.push(Hit {
-                    at: ChunkOffset(start as u32),
-                    anchor: run.anchor,
-                });
-            }
-            if len > run.max {
+            hits.extend(run.hit(&(start..end), body));
+            if end - start > run.max {
                 // Skip the rest of an over-long run, or its tail would look like one of its own.
                 let rest = haystack[end..]
                     .iter()
@@ -291,32 +336,17 @@ pub fn slot_index(word: u32) -> usize {
     (word.wrapping_mul(HASH) >> (32 - SLOTS_LOG2)) as usize
 }
 
-/// Every folded word that a literal's window can show.
-fn words(literal: &Literal) -> Vec<u32> {
-    if literal.bytes.len() >= WINDOW {
-        return vec![word_at(&literal.bytes, literal.window)];
-    }
-    let mut words: Vec<u32> = (0..=u8::MAX)
-        .filter(|byte| literal.follow.is_none_or(|class| class.has(*byte)))
-        .map(|byte| {
-            let mut bytes = literal.bytes.clone();
-            bytes.push(byte);
-            word_at(&bytes, 0)
-        })
-        .collect();
-    words.sort_unstable();
-    words.dedup();
-    words
+/// How rare bytes are together, taken as independent and in any case: -8 * log2 of their share.
+#[must_use]
+pub(super) fn rarity(bytes: &[u8]) -> u32 {
+    bytes
+        .iter()
+        .map(|byte| u32::from(RARITY[usize::from(byte | 0x20)]))
+        .sum()
 }
 
 /// Where the rarest four bytes begin; the first of equals, and 0 for a three-byte literal.
 fn rarest_window(bytes: &[u8]) -> usize {
-    let rarity = |window: &[u8]| -> u32 {
-        window
-            .iter()
-            .map(|byte| u32::from(RARITY[usize::from(byte | 0x20)]))
-            .sum()
-    };
     let mut best = (0, 0);
     for (start, window) in bytes.windows(WINDOW).enumerate() {
         let value = rarity(window);

@@ -1,0 +1,187 @@
+//! The AVX2 tier: 32 positions at a time, a byte looked up by its two halves (PSHUFB).
+
+#![allow(
+    unsafe_code,
+    reason = "vector loads, and calls that need detected instructions"
+)]
+
+use std::arch::x86_64::{
+    __m256i, _mm_loadu_si128, _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_cmpeq_epi8,
+    _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8,
+    _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi16, _mm256_xor_si256,
+};
+
+use super::filter::Filter;
+use super::membership::{Membership, full_lanes};
+use super::survivors::Survivors;
+use super::tile::Piece;
+use crate::anchor::table::WINDOW;
+
+/// Bytes in a vector.
+const VECTOR: usize = 32;
+
+/// Proof that the instructions of this module exist.
+#[derive(Clone, Copy)]
+pub(super) struct Avx2(());
+
+/// The tables of a filter by the halves of a byte: group, place, low or high half.
+pub(super) struct Tables(Vec<[[[u8; 16]; 2]; WINDOW]>);
+
+impl Tables {
+    pub(super) fn new(filter: &Filter) -> Self {
+        let halves = |table: [u8; 256]| {
+            let mut halves = [[0; 16]; 2];
+            for (byte, bits) in table.iter().enumerate() {
+                halves[0][byte % 16] |= bits;
+                halves[1][byte / 16] |= bits;
+            }
+            halves
+        };
+        let groups = 0..filter.groups;
+        Self(
+            groups
+                .map(|group| filter.group(group).map(halves))
+                .collect(),
+        )
+    }
+}
+
+impl Avx2 {
+    pub(super) fn detect() -> Option<Self> {
+        let has_all = is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("bmi1")
+            && is_x86_feature_detected!("popcnt");
+        has_all.then_some(Self(()))
+    }
+
+    /// Lists the positions that pass the filter.
+    pub(super) fn pass(self, tables: &Tables, piece: Piece<'_>, survivors: &mut Survivors) {
+        match &tables.0[..] {
+            // SAFETY: `self` exists only if the instructions do.
+            [one] => unsafe { pass(&[one], piece, survivors) },
+            // SAFETY: as above.
+            [one, two] => unsafe { pass(&[one, two], piece, survivors) },
+            _ => {}
+        }
+    }
+
+    /// Lists the 16-byte blocks that lie wholly in the class.
+    pub(super) fn full_blocks(
+        self,
+        class: &Membership,
+        piece: Piece<'_>,
+        survivors: &mut Survivors,
+    ) {
+        // SAFETY: `self` exists only if the instructions do.
+        unsafe { full_blocks(class, piece, survivors) }
+    }
+}
+
+#[target_feature(enable = "avx2,bmi1,popcnt")]
+fn pass<const GROUPS: usize>(
+    tables: &[&[[[u8; 16]; 2]; WINDOW]; GROUPS],
+    piece: Piece<'_>,
+    survivors: &mut Survivors,
+) {
+    let nibble = _mm256_set1_epi8(0x0F);
+    let mut at = 0;
+    while at < piece.count {
+        let mut all = [_mm256_set1_epi8(-1); GROUPS];
+        for place in 0..WINDOW {
+            let bytes = load(piece.bytes, at + place);
+            let low = _mm256_and_si256(bytes, nibble);
+            let high = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), nibble);
+            for (all, places) in all.iter_mut().zip(tables) {
+                let halves = &places[place];
+                let by_low = _mm256_shuffle_epi8(broadcast(&halves[0]), low);
+                let by_high = _mm256_shuffle_epi8(broadcast(&halves[1]), high);
+                *all = _mm256_and_si256(*all, _mm256_and_si256(by_low, by_high));
+            }
+        }
+        let mut some = all[0];
+        for other in &all[1..] {
+            some = _mm256_or_si256(some, *other);
+        }
+        let none = _mm256_cmpeq_epi8(some, _mm256_setzero_si256());
+        let mut mask = !(_mm256_movemask_epi8(none) as u32);
+        if piece.count - at < VECTOR {
+            mask &= (1 << (piece.count - at)) - 1;
+        }
+        list(mask, piece.first + at, survivors);
+        at += VECTOR;
+    }
+}
+
+/// Appends `first` plus the place of each bit of the mask.
+#[inline]
+#[target_feature(enable = "avx2,bmi1,popcnt")]
+fn list(mask: u32, first: usize, survivors: &mut Survivors) {
+    if mask == 0 {
+        return;
+    }
+    survivors.append(|room| {
+        let (mut rest, len) = (mask, mask.count_ones() as usize);
+        // Eight at a time whether there are eight or not: a loop that stops where the bits end
+        // is mispredicted at every vector.
+        for eight in room.chunks_exact_mut(8).take(len.div_ceil(8)) {
+            for position in eight {
+                *position = first.wrapping_add(rest.trailing_zeros() as usize) as u16;
+                rest &= rest.wrapping_sub(1);
+            }
+        }
+        len
+    });
+}
+
+#[target_feature(enable = "avx2,bmi1,popcnt")]
+fn full_blocks(class: &Membership, piece: Piece<'_>, survivors: &mut Survivors) {
+    let low = broadcast(&class.low);
+    let high = broadcast(&class.high);
+    let bits = broadcast(&Membership::BITS);
+    let nibble = _mm256_set1_epi8(0x0F);
+    let top = _mm256_set1_epi8(-128);
+    let mut at = 0;
+    while at < piece.count {
+        let mut mask = 0;
+        for half in 0..2 {
+            let bytes = load(piece.bytes, at + half * VECTOR);
+            // A shuffle gives zero where the top bit of its index is set, which tells the halves
+            // of the byte range apart.
+            let rows = _mm256_or_si256(
+                _mm256_shuffle_epi8(low, bytes),
+                _mm256_shuffle_epi8(high, _mm256_xor_si256(bytes, top)),
+            );
+            let column = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), nibble);
+            let found = _mm256_and_si256(rows, _mm256_shuffle_epi8(bits, column));
+            let none = _mm256_cmpeq_epi8(found, _mm256_setzero_si256());
+            let members = !(_mm256_movemask_epi8(none) as u32);
+            mask |= u64::from(members) << (half * VECTOR);
+        }
+        let mut full = full_lanes(mask);
+        while full != 0 {
+            survivors.push_if(
+                (piece.first + at + full.trailing_zeros() as usize) as u16,
+                true,
+            );
+            full &= full - 1;
+        }
+        at += 2 * VECTOR;
+    }
+}
+
+/// The 32 bytes at a position.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn load(bytes: &[u8], at: usize) -> __m256i {
+    let bytes = &bytes[at..][..VECTOR];
+    // SAFETY: the slice is 32 bytes long, and the load has no alignment.
+    unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
+}
+
+/// Sixteen bytes in each half of a vector.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn broadcast(bytes: &[u8; 16]) -> __m256i {
+    // SAFETY: 16 bytes are read from an array of 16 bytes, without alignment.
+    _mm256_broadcastsi128_si256(unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) })
+}

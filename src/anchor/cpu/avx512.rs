@@ -1,0 +1,208 @@
+//! The AVX-512 tier: 64 positions at a time, any byte looked up in two registers (VPERMI2B), and
+//! survivors listed by compressing their positions.
+
+#![allow(
+    unsafe_code,
+    reason = "vector loads and stores, and calls that need detected instructions"
+)]
+
+use std::arch::x86_64::{
+    __m512i, _mm_loadu_si128, _mm512_add_epi16, _mm512_and_si512, _mm512_broadcast_i32x4,
+    _mm512_loadu_si512, _mm512_maskz_compress_epi16, _mm512_min_epu8, _mm512_or_si512,
+    _mm512_permutex2var_epi8, _mm512_set1_epi8, _mm512_set1_epi16, _mm512_setzero_si512,
+    _mm512_shuffle_epi8, _mm512_srli_epi16, _mm512_storeu_si512, _mm512_test_epi8_mask,
+    _mm512_xor_si512,
+};
+
+use super::filter::Filter;
+use super::membership::{Membership, full_lanes};
+use super::survivors::Survivors;
+use super::tile::Piece;
+use crate::anchor::table::WINDOW;
+
+/// Bytes in a vector.
+const VECTOR: usize = 64;
+/// A table entry for each byte below 0x80; those above share the last one with 0x7F, which hardly
+/// occurs in text and in no anchor.
+const ENTRIES: usize = 128;
+
+/// Proof that the instructions of this module exist.
+#[derive(Clone, Copy)]
+pub(super) struct Avx512(());
+
+/// The tables of a filter as registers hold them: group, place, byte.
+pub(super) struct Tables(Vec<[[u8; ENTRIES]; WINDOW]>);
+
+impl Tables {
+    pub(super) fn new(filter: &Filter) -> Self {
+        let narrow = |table: [u8; 256]| {
+            let mut entries = [0; ENTRIES];
+            for (byte, bits) in table.iter().enumerate() {
+                entries[byte.min(ENTRIES - 1)] |= bits;
+            }
+            entries
+        };
+        let groups = 0..filter.groups;
+        Self(
+            groups
+                .map(|group| filter.group(group).map(narrow))
+                .collect(),
+        )
+    }
+}
+
+impl Avx512 {
+    pub(super) fn detect() -> Option<Self> {
+        let has_all = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx512vbmi")
+            && is_x86_feature_detected!("avx512vbmi2")
+            && is_x86_feature_detected!("bmi1")
+            && is_x86_feature_detected!("bmi2")
+            && is_x86_feature_detected!("popcnt");
+        has_all.then_some(Self(()))
+    }
+
+    /// Lists the positions that pass the filter.
+    pub(super) fn pass(self, tables: &Tables, piece: Piece<'_>, survivors: &mut Survivors) {
+        match &tables.0[..] {
+            // SAFETY: `self` exists only if the instructions do.
+            [one] => unsafe { pass(&[one], piece, survivors) },
+            // SAFETY: as above.
+            [one, two] => unsafe { pass(&[one, two], piece, survivors) },
+            _ => {}
+        }
+    }
+
+    /// Lists the 16-byte blocks that lie wholly in the class.
+    pub(super) fn full_blocks(
+        self,
+        class: &Membership,
+        piece: Piece<'_>,
+        survivors: &mut Survivors,
+    ) {
+        // SAFETY: `self` exists only if the instructions do.
+        unsafe { full_blocks(class, piece, survivors) }
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
+fn pass<const GROUPS: usize>(
+    tables: &[&[[u8; ENTRIES]; WINDOW]; GROUPS],
+    piece: Piece<'_>,
+    survivors: &mut Survivors,
+) {
+    let mut halves = [[[_mm512_setzero_si512(); 2]; WINDOW]; GROUPS];
+    for (halves, places) in halves.iter_mut().zip(tables) {
+        for (halves, entries) in halves.iter_mut().zip(*places) {
+            *halves = [load(entries, 0), load(entries, VECTOR)];
+        }
+    }
+    let last = _mm512_set1_epi8(0x7F);
+    let mut at = 0;
+    while at < piece.count {
+        let mut all = [_mm512_set1_epi8(-1); GROUPS];
+        for place in 0..WINDOW {
+            let bytes = _mm512_min_epu8(load(piece.bytes, at + place), last);
+            for group in 0..GROUPS {
+                let [low, high] = halves[group][place];
+                let accepting = _mm512_permutex2var_epi8(low, bytes, high);
+                all[group] = _mm512_and_si512(all[group], accepting);
+            }
+        }
+        let mut mask = 0;
+        for all in all {
+            mask |= _mm512_test_epi8_mask(all, all);
+        }
+        if piece.count - at < VECTOR {
+            mask &= (1 << (piece.count - at)) - 1;
+        }
+        list(mask, (piece.first + at) as i16, survivors);
+        at += VECTOR;
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
+fn full_blocks(class: &Membership, piece: Piece<'_>, survivors: &mut Survivors) {
+    let low = broadcast(&class.low);
+    let high = broadcast(&class.high);
+    let bits = broadcast(&Membership::BITS);
+    let nibble = _mm512_set1_epi8(0x0F);
+    let top = _mm512_set1_epi8(-128);
+    let ascii = class.high == [0; 16];
+    let mut at = 0;
+    while at < piece.count {
+        let bytes = load(piece.bytes, at);
+        // A shuffle gives zero where the top bit of its index is set, which tells the halves of
+        // the byte range apart.
+        let mut rows = _mm512_shuffle_epi8(low, bytes);
+        if !ascii {
+            let above = _mm512_shuffle_epi8(high, _mm512_xor_si512(bytes, top));
+            rows = _mm512_or_si512(rows, above);
+        }
+        let column = _mm512_and_si512(_mm512_srli_epi16::<4>(bytes), nibble);
+        let mask = _mm512_test_epi8_mask(rows, _mm512_shuffle_epi8(bits, column));
+        let mut full = full_lanes(mask);
+        while full != 0 {
+            survivors.push_if(
+                (piece.first + at + full.trailing_zeros() as usize) as u16,
+                true,
+            );
+            full &= full - 1;
+        }
+        at += VECTOR;
+    }
+}
+
+/// Appends `first` plus the place of each bit of the mask.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
+fn list(mask: u64, first: i16, survivors: &mut Survivors) {
+    let mut positions = _mm512_add_epi16(load_places(), _mm512_set1_epi16(first));
+    for half in [mask as u32, (mask >> 32) as u32] {
+        // Compressing into memory is microcoded on Zen 4; compressing a register and storing all
+        // of it is not, and what is stored too much is overwritten next.
+        let packed = _mm512_maskz_compress_epi16(half, positions);
+        survivors.append(|room| {
+            // SAFETY: `room` is 64 bytes, and the store has no alignment.
+            unsafe { _mm512_storeu_si512(room.as_mut_ptr().cast(), packed) };
+            half.count_ones() as usize
+        });
+        positions = _mm512_add_epi16(positions, _mm512_set1_epi16(32));
+    }
+}
+
+/// The numbers 0 to 31.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load_places() -> __m512i {
+    const PLACES: [u16; 32] = {
+        let mut places = [0; 32];
+        let mut index = 0;
+        while index < 32 {
+            places[index] = index as u16;
+            index += 1;
+        }
+        places
+    };
+    // SAFETY: 64 bytes are read from an array of 64 bytes, without alignment.
+    unsafe { _mm512_loadu_si512(PLACES.as_ptr().cast()) }
+}
+
+/// The 64 bytes at a position.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load(bytes: &[u8], at: usize) -> __m512i {
+    let bytes = &bytes[at..][..VECTOR];
+    // SAFETY: the slice is 64 bytes long, and the load has no alignment.
+    unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
+}
+
+/// Sixteen bytes in each quarter of a vector.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn broadcast(bytes: &[u8; 16]) -> __m512i {
+    // SAFETY: 16 bytes are read from an array of 16 bytes, without alignment.
+    _mm512_broadcast_i32x4(unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) })
+}
