@@ -1,6 +1,7 @@
 //! What proves a key: one function per format, found by the name a rule gives it.
 
 pub mod checksum;
+mod private_key;
 
 use super::{Candidate, Judgement, Proof};
 use crate::finding::Verdict;
@@ -16,8 +17,14 @@ pub fn by_name(name: &str) -> Option<Validator> {
 }
 
 /// Every validator, by the name used in rule files.
-const VALIDATORS: &[(&str, Validator)] =
-    &[("pattern", pattern), ("github-crc32", checksum::github)];
+const VALIDATORS: &[(&str, Validator)] = &[
+    ("pattern", pattern),
+    ("github-crc32", checksum::github),
+    ("ssh-pem", private_key::ssh_pem),
+    ("ssh-magic", private_key::ssh_magic),
+    ("ssh-putty", private_key::ssh_putty),
+    ("ssh-wrapped-pem", private_key::ssh_wrapped_pem),
+];
 
 /// Believes the pattern.
 fn pattern(_: &Candidate<'_>) -> Judgement {

@@ -12,4 +12,5 @@
 mod architecture;
 mod errors;
 mod fixture;
+mod private_keys;
 mod scan;

@@ -1,0 +1,192 @@
+//! Private keys: believed only when their numbers belong together.
+//!
+//! A header proves nothing: most `BEGIN PRIVATE KEY` lines on a disk are prose, code that looks
+//! for them, or cut off. So every block is decoded and parsed, and its public half is computed from
+//! the private one and compared. That public half is what ties a key to the machines that it opens.
+//! Keys behind a passphrase are no finding.
+
+#![warn(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::indexing_slicing
+)]
+
+mod armor;
+mod number;
+mod openssh;
+mod pkcs;
+mod public;
+mod putty;
+mod wellknown;
+mod wire;
+
+use base64::Engine as _;
+
+use self::public::Public;
+use crate::confirm::{Candidate, Judgement, Proof};
+use crate::finding::Verdict;
+
+/// Why a block is no usable key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    /// It needs a passphrase.
+    Encrypted,
+    /// A key of an algorithm that SSH does not have.
+    Foreign,
+    /// Not a key, or a broken one.
+    Malformed(&'static str),
+}
+
+impl Refusal {
+    fn reason(self) -> &'static str {
+        match self {
+            Self::Encrypted => "protected by a passphrase",
+            Self::Foreign => "not an algorithm of SSH",
+            Self::Malformed(reason) => reason,
+        }
+    }
+}
+
+/// A key whose halves belong together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Key {
+    public: Public,
+    /// The structure it was stored in: `PKCS#8`.
+    format: &'static str,
+    /// The comment, in formats that have one; an empty one is kept.
+    comment: Option<Vec<u8>>,
+}
+
+impl Key {
+    /// What is known of the key. The value that is fingerprinted is the public half, so that the
+    /// same key is recognised in every format.
+    fn proof(&self, verdict: Verdict) -> Proof {
+        let blob = self.public.blob();
+        let mut proof = Proof::of(verdict)
+            .detail("public_key", self.public.fingerprint())
+            .detail("algorithm", self.public.algorithm())
+            .detail("bits", self.public.bits())
+            .detail("format", self.format);
+        if let Some(spki) = self.public.spki() {
+            proof = proof.detail("spki_sha256", hex(&spki));
+        }
+        let comment = self.comment.as_deref().unwrap_or(&[]);
+        if !comment.is_empty() {
+            let comment = String::from_utf8_lossy(comment);
+            if let Some((user, host)) = user_and_host(&comment) {
+                proof = proof.owner("user", user).owner("host", host);
+            }
+            proof = proof.detail("comment", comment);
+        }
+        proof.canonical = Some([b"ssh-private-key\0", &*blob].concat());
+        proof
+    }
+
+    fn judge(&self, verdict: Verdict) -> Judgement {
+        let proof = self.proof(verdict);
+        match wellknown::device(&self.public.fingerprint()) {
+            Some(device) => {
+                let proof = proof.detail("device", device);
+                Judgement::Suppress("publicly known key", Box::new(proof))
+            }
+            None => proof.accept(),
+        }
+    }
+}
+
+/// SHA-256 in hexadecimal, as certificate tools print it.
+fn hex(bytes: &[u8]) -> String {
+    use sha2::{Digest, Sha256};
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// `ssh-keygen` comments a key with where it was made. It is a hint, not proof.
+fn user_and_host(comment: &str) -> Option<(&str, &str)> {
+    let (user, host) = comment.trim().split_once('@')?;
+    let plain = |name: &str| {
+        let of_name = |c: char| c.is_ascii_alphanumeric() || "-_.\\".contains(c);
+        !name.is_empty() && name.chars().all(of_name)
+    };
+    (plain(user) && plain(host)).then_some((user, host))
+}
+
+/// A PEM block with a key that SSH can use.
+pub(super) fn ssh_pem(candidate: &Candidate<'_>) -> Judgement {
+    judge(pem(candidate.secret()), Verdict::Structure)
+}
+
+/// `openssh-key-v1` without looking at its armor.
+pub(super) fn ssh_magic(candidate: &Candidate<'_>) -> Judgement {
+    let plain = armor::unescape(candidate.secret());
+    let bytes = decode_while_base64(&plain);
+    let key = openssh::parse_first(&bytes).map(|(key, _)| key);
+    judge(key, Verdict::Structure)
+}
+
+/// A PuTTY private key file.
+pub(super) fn ssh_putty(candidate: &Candidate<'_>) -> Judgement {
+    let text = candidate.secret();
+    // As it lies first: a comment may hold a backslash of its own.
+    let key = match putty::parse(text) {
+        Err(Refusal::Malformed(_)) => putty::parse(&armor::unescape(text)),
+        other => other,
+    };
+    judge(key, Verdict::Checksum)
+}
+
+/// A PEM file that was encoded in base64 once more.
+pub(super) fn ssh_wrapped_pem(candidate: &Candidate<'_>) -> Judgement {
+    judge(
+        unwrapped(candidate.secret()).and_then(|text| pem(&text)),
+        Verdict::Structure,
+    )
+}
+
+fn judge(key: Result<Key, Refusal>, verdict: Verdict) -> Judgement {
+    match key {
+        Ok(key) => key.judge(verdict),
+        Err(refusal) => Judgement::Reject(refusal.reason()),
+    }
+}
+
+fn pem(text: &[u8]) -> Result<Key, Refusal> {
+    let block = armor::open(text)?;
+    if block.label.contains("ENCRYPTED") {
+        return Err(Refusal::Encrypted);
+    }
+    pkcs::parse(&block.label, &block.bytes)
+}
+
+/// The private key block of a PEM file in base64.
+fn unwrapped(base64: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let text = decode_while_base64(&armor::unescape(base64));
+    let missing = Refusal::Malformed("no END line");
+    // A certificate may follow in the same file.
+    let foot = b" PRIVATE KEY-----";
+    let mut feet = text.windows(foot.len()).enumerate();
+    let feet = feet.by_ref().filter(|(_, window)| *window == foot);
+    let (at, _) = feet.skip(1).next().ok_or(missing)?;
+    let end = at.checked_add(foot.len()).ok_or(missing)?;
+    text.get(..end).map(<[u8]>::to_vec).ok_or(missing)
+}
+
+/// Decodes what base64 a text begins with; blanks and line ends do not count.
+fn decode_while_base64(text: &[u8]) -> Vec<u8> {
+    let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    let base64: Vec<u8> = text
+        .iter()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .take_while(|byte| is_base64(byte))
+        .copied()
+        .collect();
+    // What follows the key may be words that look like base64: whole groups always decode.
+    let whole = base64
+        .len()
+        .saturating_sub(base64.len().checked_rem(4).unwrap_or(0));
+    let (groups, last) = base64.split_at_checked(whole).unwrap_or_default();
+    let mut bytes = armor::BASE64.decode(groups).unwrap_or_default();
+    bytes.extend(armor::BASE64.decode(last).unwrap_or_default());
+    bytes
+}
