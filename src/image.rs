@@ -134,3 +134,119 @@ impl Image {
         self.identity.change(self.map.file(), now, &self.path)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    fn image(len: usize) -> (tempfile::TempDir, PathBuf, Image) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("disk.img");
+        fs::write(&path, vec![1; len]).unwrap();
+        let image = Image::open(&path).unwrap();
+        (folder, path, image)
+    }
+
+    #[test]
+    fn an_image_that_nobody_touched_has_not_changed() {
+        let (_folder, path, image) = image(10_000);
+        assert_eq!(image.map().bytes(), fs::read(&path).unwrap());
+        assert_eq!((image.len(), image.is_device()), (10_000, false));
+        assert_eq!(image.changed(), None);
+    }
+
+    #[test]
+    fn a_new_length_is_a_change() {
+        for len in [0, 5000, 20_000] {
+            let (_folder, path, image) = image(10_000);
+            File::options()
+                .write(true)
+                .open(&path)
+                .unwrap()
+                .set_len(len)
+                .unwrap();
+            let sentence = image.changed().unwrap();
+            let expected = format!("was 0x2710 bytes long when it was opened and is {len:#x} now");
+            assert!(sentence.contains(&expected), "{sentence}");
+        }
+    }
+
+    #[test]
+    fn a_write_of_the_same_length_is_a_change() {
+        let (_folder, path, image) = image(10_000);
+        // A nanosecond matters, and a clock that ticks slowly must not hide it from the test.
+        let file = File::options().write(true).open(&path).unwrap();
+        let modified = file.metadata().unwrap().modified().unwrap();
+        file.set_modified(modified + Duration::from_nanos(1_000))
+            .unwrap();
+        let sentence = image.changed().unwrap();
+        assert!(sentence.contains("something wrote to it"), "{sentence}");
+    }
+
+    #[test]
+    fn another_file_under_the_name_is_a_change() {
+        let (folder, path, image) = image(10_000);
+        let other = folder.path().join("other.img");
+        fs::write(&other, vec![2; 10_000]).unwrap();
+        fs::rename(&other, &path).unwrap();
+        let sentence = image.changed().unwrap();
+        assert!(sentence.contains("belongs to another file"), "{sentence}");
+        assert_eq!(image.map().bytes()[0], 1);
+        fs::remove_file(&path).unwrap();
+        let sentence = image.changed().unwrap();
+        assert!(sentence.contains("no longer leads to it"), "{sentence}");
+    }
+
+    #[test]
+    fn a_missing_file_and_a_directory_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = Image::open(folder.path().join("no\x1b[31m.img")).unwrap_err();
+        assert!(matches!(missing, ImageError::Missing { .. }));
+        assert!(!missing.to_string().contains('\x1b'), "{missing}");
+        let directory = Image::open(folder.path()).unwrap_err();
+        assert!(directory.to_string().contains("--as tree"), "{directory}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_has_no_length_is_sent_to_standard_input() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let status = std::process::Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap();
+        assert!(status.success());
+        let socket = folder.path().join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        for (path, kind) in [
+            (pipe.as_path(), "named pipe"),
+            (&socket, "socket"),
+            (Path::new("/dev/null"), "character device"),
+        ] {
+            let error = Image::open(path).unwrap_err().to_string();
+            assert!(error.contains(kind), "{error}");
+            assert!(error.contains("standard input"), "{error}");
+        }
+    }
+
+    #[test]
+    fn opening_leaves_no_access_time() {
+        let (_folder, path, image) = image(10_000);
+        drop(image);
+        let file = File::options().write(true).open(&path).unwrap();
+        let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(86_400);
+        file.set_times(fs::FileTimes::new().set_accessed(long_ago))
+            .unwrap();
+        let image = Image::open(&path).unwrap();
+        assert_eq!(image.map().bytes().iter().max(), Some(&1));
+        drop(image);
+        let accessed = fs::metadata(&path).unwrap().accessed().unwrap();
+        if cfg!(target_os = "linux") {
+            assert_eq!(accessed, long_ago);
+        }
+    }
+}

@@ -143,3 +143,133 @@ impl Map {
         &self.file
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::FileExt;
+    use std::sync::Barrier;
+    use std::thread;
+
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    fn mapped(len: u64) -> (File, Map) {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(len).unwrap();
+        let map = Map::new(file.try_clone().unwrap(), len).unwrap();
+        (file, map)
+    }
+
+    /// Touches every page and gives back the number of bytes that are not zero.
+    fn read_all(map: &Map) -> usize {
+        map.bytes().iter().filter(|byte| **byte != 0).count()
+    }
+
+    #[test]
+    fn an_empty_file_is_a_map_without_bytes() {
+        let (_, map) = mapped(0);
+        assert!(map.bytes().is_empty());
+        assert_eq!(map.unreadable(), []);
+        assert_eq!(map.faults(), 0);
+    }
+
+    #[test]
+    fn a_sound_file_has_nothing_unreadable() {
+        let (file, map) = mapped(3 * MIB + 17);
+        file.write_all_at(b"last", 3 * MIB + 13).unwrap();
+        assert_eq!(read_all(&map), 4);
+        assert_eq!(map.bytes().len() as u64, 3 * MIB + 17);
+        assert_eq!(map.unreadable(), []);
+        assert_eq!(map.faults(), 0);
+    }
+
+    #[test]
+    fn a_file_truncated_under_the_scan_ends_in_a_listed_range() {
+        let (file, map) = mapped(64 * MIB);
+        file.write_all_at(&[1; 4096], 0).unwrap();
+        file.write_all_at(&[1; 100], 32 * MIB).unwrap();
+        let start = Barrier::new(4);
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    start.wait();
+                    for _ in 0..4 {
+                        read_all(&map);
+                    }
+                });
+            }
+            start.wait();
+            file.set_len(32 * MIB + 10).unwrap();
+        });
+        // What is left is still there, the cut page included.
+        assert_eq!(read_all(&map), 4096 + 10);
+        assert_eq!(map.unreadable(), [32 * MIB + 10..64 * MIB]);
+        assert_eq!(map.current_len().unwrap(), 32 * MIB + 10);
+        // One fault a thread at most, not one a page.
+        assert!((1..=4).contains(&map.faults()), "{}", map.faults());
+    }
+
+    #[test]
+    fn half_a_terabyte_gone_is_one_fault() {
+        let len = 1 << 40;
+        let (file, map) = mapped(len);
+        file.set_len(len / 2).unwrap();
+        let half = usize::try_from(len / 2).unwrap();
+        for at in (half..2 * half).step_by(half / 1000) {
+            assert_eq!(map.bytes()[at], 0);
+        }
+        assert_eq!(map.faults(), 1);
+        assert_eq!(map.unreadable(), [len / 2..len]);
+    }
+
+    #[test]
+    fn a_file_cut_twice_is_listed_from_the_lower_end() {
+        let (file, map) = mapped(MIB);
+        for end in [MIB / 2 + 1, 5000] {
+            file.set_len(end).unwrap();
+            read_all(&map);
+        }
+        assert_eq!(map.unreadable(), [5000..MIB]);
+    }
+
+    #[test]
+    fn a_cut_that_nobody_touched_is_listed_too() {
+        let (file, map) = mapped(MIB);
+        file.set_len(MIB - 1).unwrap();
+        assert_eq!(map.faults(), 0);
+        assert_eq!(map.unreadable(), [MIB - 1..MIB]);
+    }
+
+    #[test]
+    fn bytes_that_came_back_after_a_fault_stay_listed() {
+        let (file, map) = mapped(MIB);
+        file.set_len(0).unwrap();
+        read_all(&map);
+        file.set_len(MIB).unwrap();
+        file.write_all_at(&[1; 100], 1000).unwrap();
+        assert_eq!(read_all(&map), 0, "the zeros stay in the map");
+        assert_eq!(map.unreadable(), [0..MIB]);
+    }
+
+    #[test]
+    fn maps_that_come_and_go_do_not_mix_up_their_faults() {
+        thread::scope(|scope| {
+            for thread in 0..4_u64 {
+                scope.spawn(move || {
+                    for turn in 0..200 {
+                        let len = 65_536 * (1 + (turn + thread) % 5);
+                        let (file, map) = mapped(len);
+                        let (_, sound) = mapped(len);
+                        let end = turn * 37 % len;
+                        file.set_len(end).unwrap();
+                        read_all(&map);
+                        read_all(&sound);
+                        assert_eq!(map.unreadable(), [end..len]);
+                        assert_eq!(sound.unreadable(), []);
+                    }
+                });
+            }
+        });
+    }
+}

@@ -121,3 +121,29 @@ fn kind(path: &Path, file_type: FileType) -> Result<Kind, ImageError> {
         kind: "special file",
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_says_who_may_read() {
+        let error = open_error(Path::new("/dev/sda"), ErrorKind::PermissionDenied.into());
+        assert!(error.to_string().contains("usually root"), "{error}");
+    }
+
+    #[test]
+    fn the_end_is_where_the_bytes_end_now() {
+        let file = tempfile::tempfile().unwrap();
+        assert_eq!(end_of(&file).unwrap(), 0);
+        file.set_len(12_345).unwrap();
+        assert_eq!(end_of(&file).unwrap(), 12_345);
+    }
+
+    #[test]
+    fn a_device_without_a_medium_is_told_from_an_empty_file() {
+        let file = tempfile::tempfile().unwrap();
+        let error = device_len(&file, Path::new("/dev/sr0")).unwrap_err();
+        assert!(matches!(error, ImageError::NoLength { .. }), "{error}");
+    }
+}

@@ -12,5 +12,6 @@
 mod architecture;
 mod errors;
 mod fixture;
+mod images;
 mod private_keys;
 mod scan;

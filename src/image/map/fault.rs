@@ -6,8 +6,8 @@
 //! and lets the thread go on. Faults at any other address go to whichever handler was there before,
 //! or end the process as they would have.
 //!
-//! The handler may interrupt a thread anywhere, so it takes no lock, allocates nothing, calls only
-//! `lseek`, `mmap`, `sigaction` and `raise`, and leaves `errno` as it was.
+//! The handler may interrupt a thread anywhere, so it takes no lock, allocates nothing, makes only
+//! plain system calls, and leaves `errno` as it was.
 
 #![warn(
     clippy::arithmetic_side_effects,
@@ -234,7 +234,6 @@ impl Watched {
     fn repair(&self, address: usize) -> bool {
         let page = self.record.page();
         let failed = address.wrapping_sub(self.start) / page;
-        self.record.count();
         // SAFETY: the descriptor stays open as long as the map.
         let end = unsafe { libc::lseek(self.file, 0, libc::SEEK_END) };
         // A device that cannot tell its length any more is treated page by page.
@@ -242,10 +241,15 @@ impl Watched {
             && end.div_ceil(page) <= failed
         {
             // Half of a terabyte may be gone: all of it is replaced at the first touch.
+            self.record.count();
             self.record.cut(end as u64);
             let rest = end.div_ceil(page)..self.record.pages();
             return self.zero(rest) || self.give_up();
         }
+        if self.record.try_again(failed) && self.read_alone(failed.wrapping_mul(page)) {
+            return true;
+        }
+        self.record.count();
         let apart = !(self.record.has(failed.wrapping_sub(1))
             || self.record.has(failed.wrapping_add(1))
             || self.record.has(failed));
@@ -259,6 +263,30 @@ impl Watched {
         // Noted first: no other thread may see the zeros before they are on record.
         self.record.mark(area.clone());
         self.zero(area) || self.give_up()
+    }
+
+    /// Reads the page that holds byte `at` by itself, for the thread to look again.
+    ///
+    /// Systems read ahead in units of up to 2 MiB and fail the whole unit for one bad sector in it,
+    /// so most pages that fault beside bad sectors are sound.
+    fn read_alone(&self, at: usize) -> bool {
+        let Ok(at) = libc::off_t::try_from(at) else {
+            return false;
+        };
+        #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+        {
+            const UNIT: libc::off_t = 1 << 21;
+            let unit = at / UNIT * UNIT;
+            // SAFETY: no memory is involved. The unit must go, or its failure is given as the
+            // answer again; the advice stays, since a damaged disk is better read without haste.
+            unsafe {
+                libc::posix_fadvise(self.file, unit, UNIT, libc::POSIX_FADV_DONTNEED);
+                libc::posix_fadvise(self.file, 0, 0, libc::POSIX_FADV_RANDOM);
+            }
+        }
+        let mut byte = 0_u8;
+        // SAFETY: one byte is read into one byte.
+        unsafe { libc::pread(self.file, (&raw mut byte).cast(), 1, at) == 1 }
     }
 
     /// Replaces the whole map, where the process has no mapping to spare for a part of it.
@@ -359,4 +387,210 @@ unsafe fn errno_location() -> *mut c_int {
 unsafe fn errno_location() -> *mut c_int {
     // SAFETY: has no conditions.
     unsafe { libc::__error() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::{Command, ExitStatus};
+
+    use memmap2::{Mmap, MmapOptions};
+
+    use super::*;
+
+    const PAGE: usize = 1 << 16;
+
+    /// A map of `pages` pages, none of which can be read.
+    fn lost(pages: usize) -> Mmap {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len((pages * PAGE) as u64).unwrap();
+        // SAFETY: nothing reads the map as anything but bytes.
+        let map = unsafe { MmapOptions::new().map(&file).unwrap() };
+        file.set_len(0).unwrap();
+        map
+    }
+
+    /// A map whose pages cannot be read although the file that is asked for its length goes on: so
+    /// looks a disk with bad sectors.
+    fn bad_sectors(pages: usize) -> (Mmap, Guard, File) {
+        let map = lost(pages);
+        let file = tempfile::tempfile().unwrap();
+        file.set_len((pages * PAGE) as u64).unwrap();
+        let guard = Guard::new(&map, &file).unwrap();
+        (map, guard, file)
+    }
+
+    /// Runs one test of this file in a process of its own. `None` inside that process.
+    fn apart(test: &str) -> Option<ExitStatus> {
+        const MARK: &str = "KEYDREDGE_TEST_APART";
+        if std::env::var_os(MARK).is_some() {
+            // SAFETY: the limit is a live value. No memory of the process is to be left behind.
+            unsafe {
+                let none = libc::rlimit {
+                    rlim_cur: 0,
+                    rlim_max: 0,
+                };
+                libc::setrlimit(libc::RLIMIT_CORE, &raw const none);
+            }
+            return None;
+        }
+        let name = format!("{}::{test}", module_path!());
+        let (_, name) = name.split_once("::").unwrap();
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args([name, "--exact", "--nocapture"])
+            .env(MARK, "1")
+            .output()
+            .unwrap();
+        println!("{}", String::from_utf8_lossy(&output.stdout));
+        assert!(
+            String::from_utf8_lossy(&output.stdout).contains("running 1 test"),
+            "{name} is not the name of a test"
+        );
+        Some(output.status)
+    }
+
+    #[test]
+    fn separate_bad_sectors_are_listed_exactly() {
+        let (map, guard, _file) = bad_sectors(64);
+        for page in [3, 4, 5, 17, 63] {
+            assert_eq!(map[page * PAGE + 5], 0);
+        }
+        let system_page = guard.record().page();
+        let listed = guard.record().unreadable();
+        let expected: Vec<Range<u64>> = [3, 4, 5, 17, 63]
+            .map(|page: usize| {
+                let start = (page * PAGE) as u64;
+                start..start + system_page as u64
+            })
+            .to_vec();
+        assert_eq!(listed, expected);
+        assert_eq!(guard.record().faults(), 5);
+    }
+
+    #[test]
+    fn a_fault_leaves_errno_as_it_was() {
+        let (map, guard, file) = bad_sectors(1);
+        // Makes the handler's own question for the length fail and set it.
+        // SAFETY: `file` is not used after its descriptor is replaced by a pipe's.
+        unsafe {
+            let mut pipe = [0; 2];
+            assert_eq!(libc::pipe(pipe.as_mut_ptr()), 0);
+            assert!(libc::dup2(pipe[0], file.as_raw_fd()) >= 0);
+            libc::close(pipe[0]);
+            libc::close(pipe[1]);
+            *errno_location() = 4321;
+            let byte = ptr::read_volatile(&raw const map[0]);
+            assert_eq!((byte, *errno_location()), (0, 4321));
+        }
+        assert_eq!(guard.record().faults(), 1);
+    }
+
+    #[test]
+    fn tens_of_thousands_of_bad_sectors_do_not_use_up_the_mappings() {
+        if let Some(status) = apart("tens_of_thousands_of_bad_sectors_do_not_use_up_the_mappings") {
+            assert!(status.success(), "{status}");
+            return;
+        }
+        let (map, guard, _file) = bad_sectors(40_000);
+        let touched: Vec<u64> = (0..40_000).map(|page| (page * PAGE) as u64).collect();
+        for at in &touched {
+            assert_eq!(map[usize::try_from(*at).unwrap()], 0);
+        }
+        let listed = guard.record().unreadable();
+        let mut ranges = listed.iter();
+        let mut range = ranges.next().unwrap();
+        for at in touched {
+            while range.end <= at {
+                range = ranges.next().unwrap();
+            }
+            assert!(range.contains(&at), "{at:#x} is not listed");
+        }
+        #[cfg(target_os = "linux")]
+        {
+            let mappings = std::fs::read_to_string("/proc/self/maps").unwrap();
+            assert!(mappings.lines().count() < 60_000);
+        }
+        drop(guard);
+        assert_eq!(PATCHES.load(SeqCst), 0);
+    }
+
+    #[test]
+    fn a_fault_in_a_foreign_map_still_kills_the_process() {
+        if let Some(status) = apart("a_fault_in_a_foreign_map_still_kills_the_process") {
+            assert_eq!(status.signal(), Some(libc::SIGBUS), "{status}");
+            return;
+        }
+        let (ours, _guard, _file) = bad_sectors(1);
+        assert_eq!(ours[0], 0);
+        println!("{}", lost(1)[0]);
+    }
+
+    #[test]
+    fn a_fault_in_a_map_that_was_closed_still_kills_the_process() {
+        if let Some(status) = apart("a_fault_in_a_map_that_was_closed_still_kills_the_process") {
+            assert_eq!(status.signal(), Some(libc::SIGBUS), "{status}");
+            return;
+        }
+        let (map, guard, _file) = bad_sectors(2);
+        assert_eq!(map[0], 0);
+        drop(guard);
+        println!("{}", map[PAGE]);
+    }
+
+    #[test]
+    fn a_signal_sent_by_a_process_still_kills_the_process() {
+        if let Some(status) = apart("a_signal_sent_by_a_process_still_kills_the_process") {
+            assert_eq!(status.signal(), Some(libc::SIGBUS), "{status}");
+            return;
+        }
+        // The standard library's own handler would swallow the first one.
+        // SAFETY: the default action needs no handler.
+        unsafe { libc::signal(libc::SIGBUS, libc::SIG_DFL) };
+        let (ours, _guard, _file) = bad_sectors(1);
+        assert_eq!(ours[0], 0);
+        // SAFETY: no memory is involved.
+        unsafe { libc::kill(libc::getpid(), libc::SIGBUS) };
+    }
+
+    #[test]
+    fn a_foreign_fault_reaches_the_handler_that_was_there_before() {
+        if let Some(status) = apart("a_foreign_fault_reaches_the_handler_that_was_there_before") {
+            assert_eq!(status.code(), Some(42), "{status}");
+            return;
+        }
+        extern "C" fn earlier(signal: c_int, info: *mut siginfo_t, _: *mut c_void) {
+            // SAFETY: the system passes a valid `info`.
+            unsafe {
+                let code = if signal == libc::SIGBUS && (*info).si_code > 0 {
+                    42
+                } else {
+                    1
+                };
+                libc::_exit(code);
+            }
+        }
+        // SAFETY: the action is a live, initialised value.
+        unsafe {
+            let handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void) = earlier;
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = handler as libc::sighandler_t;
+            action.sa_flags = libc::SA_SIGINFO;
+            libc::sigaction(libc::SIGBUS, &raw const action, ptr::null_mut());
+        }
+        let (ours, _guard, _file) = bad_sectors(1);
+        assert_eq!(ours[0], 0);
+        println!("{}", lost(1)[0]);
+    }
+
+    #[test]
+    fn nodes_are_used_again() {
+        let (_map, guard, _file) = bad_sectors(1);
+        let before = nodes().count();
+        for _ in 0..1000 {
+            bad_sectors(1);
+        }
+        // Other tests open maps meanwhile, but not a thousand.
+        assert!(nodes().count() < before + 500);
+        drop(guard);
+    }
 }

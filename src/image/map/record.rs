@@ -1,8 +1,8 @@
 //! Which pages of a map could not be read.
 //!
-//! Written by a signal handler on any thread, so: no locks, no allocation, no panic. One bit per
+//! Written by a signal handler on any thread, so: no locks, no allocation, no panic. Two bits per
 //! page in memory that the system hands out only where it is written makes the record exact for
-//! every pattern of damage, without a capacity that could run out: 32 MiB of address space for a
+//! every pattern of damage, without a capacity that could run out: 64 MiB of address space for a
 //! terabyte, and next to nothing resident until pages fail.
 
 #![warn(
@@ -27,6 +27,8 @@ pub(super) struct Record {
     page: usize,
     /// One bit per page.
     failed: Box<[AtomicUsize]>,
+    /// One bit per page that was given a second chance.
+    tried: Box<[AtomicUsize]>,
     /// The words from `first` to `last` may have bits set; none if `first > last`.
     first: AtomicUsize,
     last: AtomicUsize,
@@ -43,6 +45,7 @@ impl Record {
             len,
             page: page.max(1),
             failed: zeroed(words),
+            tried: zeroed(words),
             first: AtomicUsize::new(usize::MAX),
             last: AtomicUsize::new(0),
             end: AtomicUsize::new(len),
@@ -68,6 +71,14 @@ impl Record {
     /// Number of failed reads counted.
     pub(super) fn faults(&self) -> u64 {
         self.faults.load(SeqCst)
+    }
+
+    /// Whether a page that failed may be read once more: true the first time it is asked, so that
+    /// no read is repeated for ever.
+    pub(super) fn try_again(&self, page: usize) -> bool {
+        self.tried
+            .get(page / WORD)
+            .is_some_and(|word| word.fetch_or(bit(page), SeqCst) & bit(page) == 0)
     }
 
     /// Marks pages as failed; those outside the map are ignored.
@@ -179,6 +190,16 @@ mod tests {
         for len in [1, 4095, 4096, 4097, 1 << 20] {
             assert_eq!(Record::new(len, 4096).unreadable(), []);
         }
+    }
+
+    #[test]
+    fn a_page_is_tried_again_once() {
+        let record = Record::new(100 * 4096, 4096);
+        assert_eq!(
+            [70, 71, 70, 71].map(|page| record.try_again(page)),
+            [true, true, false, false]
+        );
+        assert_eq!(record.unreadable(), []);
     }
 
     #[test]
