@@ -8,3 +8,8 @@
     missing_docs,
     reason = "test helpers"
 )]
+
+#[cfg(feature = "gpu")]
+mod gpu;
+#[cfg(feature = "gpu")]
+mod shaders;
