@@ -12,6 +12,10 @@
 mod architecture;
 mod errors;
 mod fixture;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod images;
 mod private_keys;
 mod scan;
+#[cfg(feature = "gpu")]
+mod shaders;
