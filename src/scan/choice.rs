@@ -4,9 +4,10 @@
 //! is taken or refused, never replaced: a benchmark that silently ran on something else would be
 //! worse than none.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use crate::anchor::cpu::Cpu;
+use crate::anchor::cpu::{Cpu, Tier};
 use crate::anchor::reference::Reference;
 use crate::anchor::table::Table;
 use crate::anchor::{Engine, EngineError};
@@ -46,6 +47,7 @@ impl Engines {
         let gpu = match wish {
             Wish::Gpu => Some(open_gpu(true, adapter, table, chunk)?),
             Wish::Auto if adapter.is_some() => Some(open_gpu(true, adapter, table, chunk)?),
+            Wish::Auto if !hardware_may_exist() => None,
             Wish::Auto => open_gpu(false, None, table, chunk).ok(),
             Wish::Cpu | Wish::Reference => None,
         };
@@ -93,6 +95,14 @@ impl Engines {
     }
 }
 
+/// Whether asking the drivers for a hardware GPU can succeed. Loading them takes longer than many
+/// a scan, and some write to standard error on a machine without a display; on Linux every GPU has
+/// a device file, so a look for one answers first.
+fn hardware_may_exist() -> bool {
+    !cfg!(target_os = "linux")
+        || ["/dev/dri", "/dev/nvidiactl", "/dev/dxg"].iter().any(|path| Path::new(path).exists())
+}
+
 #[cfg(feature = "gpu")]
 fn open_gpu(
     software: bool,
@@ -100,8 +110,24 @@ fn open_gpu(
     table: &Arc<Table>,
     chunk: u64,
 ) -> Result<Box<dyn Engine>, EngineError> {
-    let _ = (software, adapter, table, chunk);
-    Err(EngineError::Unavailable("not built yet".to_owned()))
+    use crate::anchor::gpu::device::{Choice, choose};
+    use crate::anchor::gpu::{Config, Gpu};
+
+    let choice = match adapter {
+        Some(name) => Choice::Named(name.to_owned()),
+        None if software => Choice::Any,
+        None => Choice::Auto,
+    };
+    let longest = Config::LONGEST_CHUNK;
+    let config = Config {
+        max_chunk: usize::try_from(chunk).unwrap_or(longest).min(longest),
+        ..Config::default()
+    };
+    Ok(Box::new(Gpu::new(
+        Arc::clone(table),
+        &choose(&choice)?,
+        config,
+    )?))
 }
 
 #[cfg(not(feature = "gpu"))]
@@ -130,21 +156,21 @@ pub struct Candidate {
 /// the one that `--engine gpu` takes.
 #[must_use]
 pub fn every_engine(table: &Arc<Table>, adapter: Option<&str>, chunk: u64) -> Vec<Candidate> {
-    vec![
-        Candidate {
-            name: "reference",
-            slow: true,
-            engine: Ok(Box::new(Reference::new(Arc::clone(table)))),
-        },
-        Candidate {
-            name: "cpu",
-            slow: false,
-            engine: Ok(Box::new(Cpu::new(Arc::clone(table)))),
-        },
-        Candidate {
-            name: "gpu",
-            slow: true,
-            engine: open_gpu(true, adapter, table, chunk),
-        },
-    ]
+    let candidate = |name, slow, engine| Candidate { name, slow, engine };
+    let oracle = Reference::new(Arc::clone(table));
+    let mut engines = vec![candidate(
+        "reference",
+        true,
+        Ok(Box::new(oracle) as Box<dyn Engine>),
+    )];
+    for tier in Tier::available() {
+        let engine = Cpu::with_tier(Arc::clone(table), tier);
+        engines.extend(engine.map(|engine| candidate("cpu", false, Ok(Box::new(engine) as _))));
+    }
+    engines.push(candidate(
+        "gpu",
+        true,
+        open_gpu(true, adapter, table, chunk),
+    ));
+    engines
 }
