@@ -298,7 +298,23 @@ fn a_long_run_is_one_result_and_no_hit_if_it_is_too_long() {
     };
     let mut gpu = self::gpu(&runs, config);
     compare(&mut gpu, &runs, &chunks);
-    assert_eq!(gpu.timings().overflow_dispatches, 0);
+    let timings = gpu.timings();
+    assert_eq!((timings.overflow_dispatches, timings.host_bytes), (0, 0));
+}
+
+#[test]
+fn survivors_that_find_the_queue_full_are_compared_at_once() {
+    let table = mixed();
+    let config = Config {
+        hit_capacity: 1 << 17,
+        ..small(1)
+    };
+    let mut gpu = gpu(&table, config);
+    // Sixteen thousand survivors in each workgroup, whose queue holds a thousand.
+    let window = b"abca".repeat(10_000);
+    let hits = compare(&mut gpu, &table, &[chunk(0, &window, 0..window.len())]);
+    assert!(hits > 2 * window.len() / 4, "{hits}");
+    assert_eq!(gpu.timings().host_bytes, 0);
 }
 
 #[test]
