@@ -313,7 +313,7 @@ fn survivors_that_find_the_queue_full_are_compared_at_once() {
     // Sixteen thousand survivors in each workgroup, whose queue holds a thousand.
     let window = b"abca".repeat(10_000);
     let hits = compare(&mut gpu, &table, &[chunk(0, &window, 0..window.len())]);
-    assert!(hits > 2 * window.len() / 4, "{hits}");
+    assert!(hits > window.len() / 4, "{hits}");
     assert_eq!(gpu.timings().host_bytes, 0);
 }
 
