@@ -10,6 +10,7 @@
 //! thread count.
 
 pub mod overlap;
+pub mod unescape;
 pub mod validate;
 
 use std::ops::Range;
@@ -29,13 +30,27 @@ pub struct Candidate<'w> {
     pub window: &'w [u8],
     /// The regex match with its groups, in window coordinates.
     pub captures: Captures<'w>,
+    /// Where the anchor that led here begins in the window.
+    pub anchor: usize,
 }
 
 impl<'w> Candidate<'w> {
-    /// The text of a named group, if it took part in the match.
+    /// The text of a named group, if it took part in the match. A pattern may not use a name
+    /// twice, so its second alternative calls the same thing `name_b`.
     #[must_use]
     pub fn group(&self, name: &str) -> Option<&'w [u8]> {
-        self.captures.name(name).map(|found| found.as_bytes())
+        self.group_range(name)
+            .and_then(|range| self.window.get(range))
+    }
+
+    /// Where a named group, or its `_b` alternative, lies in the window.
+    #[must_use]
+    pub fn group_range(&self, name: &str) -> Option<Range<usize>> {
+        let found = self
+            .captures
+            .name(name)
+            .or_else(|| self.captures.name(&format!("{name}_b")));
+        found.map(|found| found.range())
     }
 
     /// The secret: the group `secret`, or the whole match where the pattern has none.
@@ -48,11 +63,8 @@ impl<'w> Candidate<'w> {
     /// Where the secret lies in the window.
     #[must_use]
     pub fn secret_range(&self) -> Range<usize> {
-        let found = self
-            .captures
-            .name("secret")
-            .or_else(|| self.captures.get(0));
-        found.map_or(0..0, |found| found.range())
+        let whole = || self.captures.get(0).map(|found| found.range());
+        self.group_range("secret").or_else(whole).unwrap_or(0..0)
     }
 
     /// The bytes within `reach` of the secret on either side, the secret included: where the name
@@ -80,6 +92,9 @@ pub enum Judgement {
 pub struct Proof {
     /// How sure we are.
     pub verdict: Option<Verdict>,
+    /// Where the secret lies in the window, if it is not the group `secret`: a password without
+    /// its quotes, the nearest of several keys.
+    pub at: Option<Range<usize>>,
     /// The value that is fingerprinted, if it is not the bytes as they lie: the decoded key.
     pub canonical: Option<Vec<u8>>,
     /// Severity if it differs from the type's.
@@ -129,6 +144,33 @@ impl Proof {
         self
     }
 
+    /// Says where in the window the secret lies, if it is not the group `secret`.
+    #[must_use]
+    pub fn lies_at(mut self, range: Range<usize>) -> Self {
+        self.at = Some(range);
+        self
+    }
+
+    /// Sets the value that is fingerprinted.
+    #[must_use]
+    pub fn canonical(mut self, value: impl Into<Vec<u8>>) -> Self {
+        self.canonical = Some(value.into());
+        self
+    }
+
+    /// Sets a severity other than the type's.
+    #[must_use]
+    pub fn severity(mut self, severity: Severity) -> Self {
+        self.severity = Some(severity);
+        self
+    }
+
+    /// Well formed, but known not to be a secret.
+    #[must_use]
+    pub fn suppress(self, reason: &'static str) -> Judgement {
+        Judgement::Suppress(reason, Box::new(self))
+    }
+
     /// Believed, on this proof.
     #[must_use]
     pub fn accept(self) -> Judgement {
@@ -147,6 +189,8 @@ pub struct Confirmed {
     pub span: Range<u64>,
     /// The secret as it lies on the disk.
     pub secret: Vec<u8>,
+    /// Escapes that were undone to read it: `json-xml`, `percent`.
+    pub escapes: Option<&'static str>,
     /// Why it is believed.
     pub proof: Proof,
     /// Why it is not, if it is not.
@@ -304,52 +348,100 @@ impl Confirmer {
             return;
         };
         let anchor = at - start;
-        // A match that does not hold this anchor belongs to another hit, which sees it in a
-        // window of its own.
-        let mut from = 0;
-        let captures = loop {
-            let Some(captures) = rule.regex.captures_at(window, from) else {
-                return;
-            };
-            let Some(whole) = captures.get(0) else { return };
-            if whole.start() > anchor {
-                return;
+        let (mut matched, mut judged) = judge(rule, window, anchor);
+        let mut escapes = None;
+        if judged.is_none() {
+            // Most secrets lie as they are. Only where that reading gives nothing is the window
+            // read again without its escapes.
+            for view in unescape::views(window) {
+                let Some(anchor) = view.position_of(anchor) else {
+                    continue;
+                };
+                let (matched_here, judged_here) = judge(rule, view.bytes(), anchor);
+                matched |= matched_here;
+                if let Some(mut found) = judged_here {
+                    found.range = view.source_range(found.range);
+                    escapes = Some(view.name());
+                    judged = Some(found);
+                    break;
+                }
             }
-            if whole.end() > anchor {
-                break captures;
-            }
-            from = whole.end().max(from + 1);
+        }
+        tally.candidates += u64::from(matched);
+        let Some(judged) = judged else {
+            tally.rejected += u64::from(matched);
+            return;
         };
-        tally.candidates += 1;
-        let candidate = Candidate { window, captures };
-        let (proof, suppressed) = match (rule.validate)(&candidate) {
-            Judgement::Reject(_) => {
-                tally.rejected += 1;
-                return;
-            }
-            Judgement::Suppress(reason, proof) => (proof, Some(reason)),
-            Judgement::Accept(proof) => (proof, None),
-        };
-        let range = candidate.secret_range();
-        let secret = candidate.secret().to_vec();
         let secret_type = self.rules.type_of(&self.rules.variants[variant]);
-        let canonical = proof.canonical.as_deref().unwrap_or(&secret);
-        let published = secret_type
-            .published
-            .iter()
-            .any(|value| value.as_bytes() == canonical);
-        let first = chunk.image_offset(start + range.start).0;
+        let canonical = judged.proof.canonical.as_deref().unwrap_or(&judged.secret);
+        let published = validate::published::is_known(canonical)
+            || secret_type
+                .published
+                .iter()
+                .any(|value| value.as_bytes() == canonical);
+        let first = chunk.image_offset(start + judged.range.start).0;
         found.push(Confirmed {
             variant,
             origin: Arc::clone(&chunk.origin),
-            span: first..first + range.len() as u64,
-            secret,
-            proof: *proof,
+            span: first..first + judged.range.len() as u64,
+            secret: judged.secret,
+            escapes,
+            proof: *judged.proof,
             suppressed: if published {
                 Some("published example")
             } else {
-                suppressed
+                judged.suppressed
             },
         });
     }
+}
+
+/// What a validator believed or suppressed, in window coordinates.
+struct Judged {
+    range: Range<usize>,
+    secret: Vec<u8>,
+    proof: Box<Proof>,
+    suppressed: Option<&'static str>,
+}
+
+/// Whether the rule's pattern matches around the anchor, and what its validator makes of it.
+fn judge(rule: &Compiled, window: &[u8], anchor: usize) -> (bool, Option<Judged>) {
+    // A match that does not hold this anchor belongs to another hit, which sees it in a window of
+    // its own.
+    let mut from = 0;
+    let captures = loop {
+        let Some(captures) = rule.regex.captures_at(window, from) else {
+            return (false, None);
+        };
+        let Some(whole) = captures.get(0) else {
+            return (false, None);
+        };
+        if whole.start() > anchor {
+            return (false, None);
+        }
+        if whole.end() > anchor {
+            break captures;
+        }
+        // The byte that ended one match may be the one before the next.
+        from = (whole.end() - 1).max(whole.start() + 1).max(from + 1);
+    };
+    let candidate = Candidate {
+        window,
+        captures,
+        anchor,
+    };
+    let (proof, suppressed) = match (rule.validate)(&candidate) {
+        Judgement::Reject(_) => return (true, None),
+        Judgement::Suppress(reason, proof) => (proof, Some(reason)),
+        Judgement::Accept(proof) => (proof, None),
+    };
+    let range = proof.at.clone().unwrap_or_else(|| candidate.secret_range());
+    let secret = window.get(range.clone()).unwrap_or(&[]).to_vec();
+    let judged = Judged {
+        range,
+        secret,
+        proof,
+        suppressed,
+    };
+    (true, Some(judged))
 }

@@ -130,6 +130,7 @@ mod tests {
             }),
             span,
             secret: Vec::new(),
+            escapes: None,
             proof: Proof::of(Verdict::Pattern),
             suppressed: None,
         }

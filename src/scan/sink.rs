@@ -196,6 +196,7 @@ impl<'a> Sink<'a> {
             origin,
             span,
             secret,
+            escapes,
             proof,
             suppressed,
         } = confirmed;
@@ -230,7 +231,7 @@ impl<'a> Sink<'a> {
                 offset: span.start,
                 length: span.end - span.start,
                 forensic_path: span.start.to_string(),
-                encoding: Vec::new(),
+                encoding: escapes.map(str::to_owned).into_iter().collect(),
                 partition: None,
                 filesystem: None,
                 path: path.clone(),

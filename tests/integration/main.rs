@@ -16,6 +16,7 @@ mod fixture;
 mod gpu;
 mod images;
 mod private_keys;
+mod rules;
 mod scan;
 #[cfg(feature = "gpu")]
 mod shaders;
