@@ -57,7 +57,7 @@ fn module_of(path: &Path) -> Option<String> {
 
 /// Code without its tests: what ships.
 fn shipped(text: &str) -> &str {
-    text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text)
+    text.split("#[cfg(test)]").next().unwrap_or(text)
 }
 
 #[test]
