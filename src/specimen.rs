@@ -65,7 +65,7 @@ pub fn maker(name: &str) -> Option<Maker> {
 }
 
 /// Every maker, by the name used in the examples of rule files.
-const MAKERS: &[&[(&str, Maker)]] = &[private_key::MAKERS];
+const MAKERS: &[&[(&str, Maker)]] = &[private_key::MAKERS, private_key::deployment::MAKERS];
 
 #[cfg(test)]
 mod tests {

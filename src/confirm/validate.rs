@@ -24,6 +24,13 @@ const VALIDATORS: &[(&str, Validator)] = &[
     ("ssh-magic", private_key::ssh_magic),
     ("ssh-putty", private_key::ssh_putty),
     ("ssh-wrapped-pem", private_key::ssh_wrapped_pem),
+    ("any-pem", private_key::any::pem),
+    ("pkcs12", private_key::any::pkcs12),
+    ("gcp-service-account", private_key::any::service_account),
+    (
+        "management-certificate",
+        private_key::management::certificate,
+    ),
 ];
 
 /// Believes the pattern.

@@ -1,6 +1,8 @@
 //! Private keys made by the programs people make them with are found, and named as those programs
 //! name them.
 
+mod deployment;
+
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::{Arc, OnceLock};
@@ -575,4 +577,39 @@ fn many_headers_without_a_key_are_read_once() {
         ssh_key(text.as_bytes()).proof.verdict,
         Some(Verdict::Structure)
     );
+}
+
+#[test]
+fn every_example_of_the_rules_is_found_by_its_own_variant() {
+    let scanner = Scanner::shared();
+    let rules = scanner.confirmer.rules();
+    let types = [
+        "ssh-private-key",
+        "private-key",
+        "azure-subscription-management-certificate",
+    ];
+    for variant in &rules.variants {
+        let secret_type = &rules.type_of(variant).id;
+        if !types.contains(&&**secret_type) {
+            continue;
+        }
+        let found_in = |text: &str| {
+            let found = scanner.find(secret_type, text.as_bytes());
+            found.iter().any(|one| scanner.variant(one) == variant.name)
+        };
+        for template in &variant.examples {
+            let (before, rest) = template.split_once('{').unwrap();
+            let (name, after) = rest.split_once('}').unwrap();
+            let text = format!("{before}{}{after}", specimen(name));
+            assert!(
+                found_in(&text),
+                "{secret_type} {}: {template}",
+                variant.name
+            );
+        }
+        for text in &variant.counter_examples {
+            assert!(!found_in(text), "{secret_type} {}: {text}", variant.name);
+        }
+        assert!(!variant.examples.is_empty() && !variant.counter_examples.is_empty());
+    }
 }

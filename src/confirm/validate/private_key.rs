@@ -12,16 +12,24 @@
     clippy::indexing_slicing
 )]
 
+pub(super) mod any;
 mod armor;
+mod certificate;
+mod decipher;
+pub(super) mod management;
 mod number;
+mod openpgp;
 mod openssh;
 mod pkcs;
+mod pkcs12;
 mod public;
 mod putty;
+mod tree;
 mod wellknown;
 mod wire;
 
 use base64::Engine as _;
+use sha2::{Digest, Sha256};
 
 use self::public::Public;
 use crate::confirm::{Candidate, Judgement, Proof};
@@ -34,8 +42,10 @@ enum Refusal {
     Encrypted,
     /// A key of an algorithm that SSH does not have.
     Foreign,
-    /// Not a key, or a broken one.
-    Malformed(&'static str),
+    /// No structure of a private key.
+    Misfit,
+    /// The structure of a key, but it contradicts itself; or no block at all.
+    Broken(&'static str),
 }
 
 impl Refusal {
@@ -43,7 +53,8 @@ impl Refusal {
         match self {
             Self::Encrypted => "protected by a passphrase",
             Self::Foreign => "not an algorithm of SSH",
-            Self::Malformed(reason) => reason,
+            Self::Misfit => "not the structure of a private key",
+            Self::Broken(reason) => reason,
         }
     }
 }
@@ -68,8 +79,8 @@ impl Key {
             .detail("algorithm", self.public.algorithm())
             .detail("bits", self.public.bits())
             .detail("format", self.format);
-        if let Some(spki) = self.public.spki() {
-            proof = proof.detail("spki_sha256", hex(&spki));
+        if let Some(digest) = self.spki_digest() {
+            proof = proof.detail("spki_sha256", digest);
         }
         let comment = self.comment.as_deref().unwrap_or(&[]);
         if !comment.is_empty() {
@@ -81,6 +92,11 @@ impl Key {
         }
         proof.canonical = Some([b"ssh-private-key\0", &*blob].concat());
         proof
+    }
+
+    /// SHA-256 of the public key as a certificate holds it, in hexadecimal.
+    fn spki_digest(&self) -> Option<String> {
+        self.public.spki().map(|spki| hex(&Sha256::digest(spki)))
     }
 
     fn judge(&self, verdict: Verdict) -> Judgement {
@@ -95,11 +111,8 @@ impl Key {
     }
 }
 
-/// SHA-256 in hexadecimal, as certificate tools print it.
 fn hex(bytes: &[u8]) -> String {
-    use sha2::{Digest, Sha256};
-    let digest = Sha256::digest(bytes);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// `ssh-keygen` comments a key with where it was made. It is a hint, not proof.
@@ -130,7 +143,7 @@ pub(super) fn ssh_putty(candidate: &Candidate<'_>) -> Judgement {
     let text = candidate.secret();
     // As it lies first: a comment may hold a backslash of its own.
     let key = match putty::parse(text) {
-        Err(Refusal::Malformed(_)) => putty::parse(&armor::unescape(text)),
+        Err(Refusal::Broken(_)) => putty::parse(&armor::unescape(text)),
         other => other,
     };
     judge(key, Verdict::Checksum)
@@ -153,7 +166,7 @@ fn judge(key: Result<Key, Refusal>, verdict: Verdict) -> Judgement {
 
 fn pem(text: &[u8]) -> Result<Key, Refusal> {
     let block = armor::open(text)?;
-    if block.label.contains("ENCRYPTED") {
+    if block.encrypted {
         return Err(Refusal::Encrypted);
     }
     pkcs::parse(&block.label, &block.bytes)
@@ -162,7 +175,7 @@ fn pem(text: &[u8]) -> Result<Key, Refusal> {
 /// The private key block of a PEM file in base64.
 fn unwrapped(base64: &[u8]) -> Result<Vec<u8>, Refusal> {
     let text = decode_while_base64(&armor::unescape(base64));
-    let missing = Refusal::Malformed("no END line");
+    let missing = Refusal::Broken("no END line");
     // A certificate may follow in the same file.
     let foot = b" PRIVATE KEY-----";
     let mut feet = text.windows(foot.len()).enumerate();

@@ -39,12 +39,12 @@ pub(super) struct Rsa<'a> {
 impl Rsa<'_> {
     /// The public half, if the numbers belong together (RFC 8017, section 3.2).
     pub(super) fn prove(&self) -> Result<Public, Refusal> {
-        let odd = Refusal::Malformed("the RSA numbers do not belong together");
+        let odd = Refusal::Broken("the RSA numbers do not belong together");
         let number = BigUint::from_bytes_be;
         let (n, e, d) = (number(self.n), number(self.e), number(self.d));
         let (p, q, inverse) = (number(self.p), number(self.q), number(self.coefficient));
         if !(SHORTEST_MODULUS..=LONGEST_MODULUS).contains(&n.bits()) || e.bits() > 256 {
-            return Err(Refusal::Malformed("no RSA key has numbers of this size"));
+            return Err(Refusal::Broken("no RSA key has numbers of this size"));
         }
         let at_most = |number: &BigUint| number.bits() <= LONGEST_MODULUS;
         let one = BigUint::from(1u8);
@@ -80,12 +80,13 @@ pub(super) fn dsa([p, q, g]: [&[u8]; 3], y: Option<&[u8]>, x: &[u8]) -> Result<P
     let sizes = (SHORTEST_MODULUS..=LONGEST_DSA_PRIME).contains(&p.bits())
         && (128..=LONGEST_DSA_ORDER).contains(&q.bits())
         && p.bit(0);
-    if !sizes || g <= one || g >= p || x >= q || x < one || !is_one(&p, &q) {
-        return Err(Refusal::Malformed("the DSA numbers are out of range"));
+    // Some devices drew the private number without reducing it below the order.
+    if !sizes || g <= one || g >= p || x.bits() > q.bits() || x < one || !is_one(&p, &q) {
+        return Err(Refusal::Broken("the DSA numbers are out of range"));
     }
     let computed = g.modpow(&x, &p);
     if y.is_some_and(|y| number(y) != computed) {
-        return Err(Refusal::Malformed("the public DSA number is another key's"));
+        return Err(Refusal::Broken("the public DSA number is another key's"));
     }
     Ok(Public::Dsa {
         p: p.to_bytes_be(),
@@ -100,9 +101,9 @@ pub(super) fn dsa([p, q, g]: [&[u8]; 3], y: Option<&[u8]>, x: &[u8]) -> Result<P
 pub(super) fn ecdsa(curve: Curve, scalar: &[u8], point: Option<&[u8]>) -> Result<Public, Refusal> {
     let points = curve
         .points(scalar)
-        .ok_or(Refusal::Malformed("the scalar is out of the curve's range"))?;
+        .ok_or(Refusal::Broken("the scalar is out of the curve's range"))?;
     if point.is_some_and(|stored| stored != points.whole && stored != points.compressed) {
-        return Err(Refusal::Malformed("the point is another key's"));
+        return Err(Refusal::Broken("the point is another key's"));
     }
     Ok(Public::Ecdsa {
         curve,
@@ -114,10 +115,10 @@ pub(super) fn ecdsa(curve: Curve, scalar: &[u8], point: Option<&[u8]>) -> Result
 pub(super) fn ed25519(seed: &[u8], point: Option<&[u8]>) -> Result<Public, Refusal> {
     let seed: &[u8; 32] = seed
         .try_into()
-        .map_err(|_| Refusal::Malformed("an Ed25519 seed has 32 bytes"))?;
+        .map_err(|_| Refusal::Broken("an Ed25519 seed has 32 bytes"))?;
     let computed = ed25519_dalek::SigningKey::from_bytes(seed).verifying_key();
     if point.is_some_and(|stored| stored != computed.as_bytes()) {
-        return Err(Refusal::Malformed("the public half is another key's"));
+        return Err(Refusal::Broken("the public half is another key's"));
     }
     Ok(Public::Ed25519(computed.to_bytes()))
 }
