@@ -179,8 +179,8 @@ fn unwrapped(base64: &[u8]) -> Result<Vec<u8>, Refusal> {
     // A certificate may follow in the same file.
     let foot = b" PRIVATE KEY-----";
     let mut feet = text.windows(foot.len()).enumerate();
-    let feet = feet.by_ref().filter(|(_, window)| *window == foot);
-    let (at, _) = feet.skip(1).next().ok_or(missing)?;
+    let mut next = || feet.find(|(_, window)| *window == foot).map(|(at, _)| at);
+    let at = next().and_then(|_begin| next()).ok_or(missing)?;
     let end = at.checked_add(foot.len()).ok_or(missing)?;
     text.get(..end).map(<[u8]>::to_vec).ok_or(missing)
 }

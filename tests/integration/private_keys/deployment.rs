@@ -7,9 +7,7 @@ use keydredge::finding::Verdict;
 use keydredge::rule::Severity;
 use tempfile::TempDir;
 
-use super::{Scanner, detail, listed, read, run, specimen, text_of};
-
-const MANAGEMENT: &str = "azure-subscription-management-certificate";
+use super::{MANAGEMENT, Scanner, detail, listed, read, run, specimen, text_of};
 
 /// The one private key that lies in a text.
 fn key(text: &[u8]) -> Confirmed {

@@ -27,7 +27,7 @@ pub(super) struct Block {
     pub(super) bytes: Vec<u8>,
     /// Its label or its headers say that it needs a passphrase.
     pub(super) encrypted: bool,
-    /// The CRC-24 of OpenPGP armor, if there is one.
+    /// The CRC-24 of `OpenPGP` armor, if there is one.
     pub(super) checksum: Option<[u8; 3]>,
 }
 
@@ -74,7 +74,7 @@ pub(super) fn open(text: &[u8]) -> Result<Block, Refusal> {
     })
 }
 
-/// Takes off the `=` and four characters that end OpenPGP armor (RFC 9580, section 6.1).
+/// Takes off the `=` and four characters that end `OpenPGP` armor (RFC 9580, section 6.1).
 fn take_checksum(base64: &mut Vec<u8>) -> Option<[u8; 3]> {
     let at = base64.len().checked_sub(5)?;
     let [b'=', sum @ ..] = base64.get(at..)? else {

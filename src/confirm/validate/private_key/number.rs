@@ -4,6 +4,12 @@
 //! that belong together make a key, and a single flipped bit tears them apart. Sizes are capped
 //! first: the numbers come from a stranger's disk and long division is quadratic.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "big integers do not overflow; primes are above one before one is taken off, and a \
+              modulus is never zero"
+)]
+
 use num_bigint::BigUint;
 
 use super::Refusal;

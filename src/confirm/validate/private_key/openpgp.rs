@@ -1,4 +1,4 @@
-//! OpenPGP private key blocks (RFC 4880 and RFC 9580).
+//! `OpenPGP` private key blocks (RFC 4880 and RFC 9580).
 
 use sha1::{Digest, Sha1};
 

@@ -16,9 +16,6 @@ use super::{Key, Refusal};
 /// What every such key begins with.
 pub(super) const MAGIC: &[u8] = b"openssh-key-v1\0";
 
-/// Padding fills a cipher block, of at most this many bytes.
-const LONGEST_BLOCK: usize = 16;
-
 /// Parses a key that fills `bytes`.
 pub(super) fn parse(bytes: &[u8]) -> Result<Key, Refusal> {
     let (key, rest) = parse_first(bytes)?;
@@ -79,7 +76,8 @@ fn private_list(list: &[u8]) -> Result<(Public, &[u8]), Refusal> {
     }
     let public = private_key(&mut wire)?;
     let comment = wire.string()?;
-    let counts = wire.0.len() < LONGEST_BLOCK && wire.0.iter().zip(1u8..).all(|(a, b)| *a == b);
+    // Padding fills a cipher block; PuTTY writes up to a block more.
+    let counts = wire.0.len() < 256 && wire.0.iter().zip(1u8..).all(|(byte, n)| *byte == n);
     if counts {
         Ok((public, comment))
     } else {

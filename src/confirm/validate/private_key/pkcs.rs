@@ -11,13 +11,16 @@ use super::number::{self, Rsa};
 use super::public::{Curve, oid};
 use super::{Key, Refusal, openssh};
 
+/// Parses one structure.
+type Parser = fn(&[u8]) -> Result<Key, Refusal>;
+
 /// Parses the content of a PEM block. The label says which structure to try first; the others
 /// are tried too, for tools have put every structure under every label.
 pub(super) fn parse(label: &str, bytes: &[u8]) -> Result<Key, Refusal> {
     if bytes.starts_with(openssh::MAGIC) {
         return openssh::parse(bytes);
     }
-    let parsers: [fn(&[u8]) -> Result<Key, Refusal>; 4] = [pkcs1, sec1, dsa, pkcs8];
+    let parsers: [Parser; 4] = [pkcs1, sec1, dsa, pkcs8];
     let first = match label {
         "RSA PRIVATE KEY" => 0,
         "EC PRIVATE KEY" => 1,
