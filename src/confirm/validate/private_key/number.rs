@@ -134,3 +134,47 @@ fn is_one(number: &BigUint, modulus: &BigUint) -> bool {
     let one = BigUint::from(1u8);
     *modulus > one && number % modulus == one
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scalar_is_read_with_and_without_its_leading_zeros() {
+        let short = ecdsa(Curve::P256, &[7; 30], None);
+        assert!(short.is_ok());
+        let whole = [&[0, 0], &[7; 30][..]].concat();
+        assert_eq!(short, ecdsa(Curve::P256, &whole, None));
+        let signed = [&[0], &whole[..]].concat();
+        assert_eq!(short, ecdsa(Curve::P256, &signed, None));
+        assert!(ecdsa(Curve::P256, &[0xff; 32], None).is_err());
+        assert!(ecdsa(Curve::P256, &[0; 32], None).is_err());
+    }
+
+    #[test]
+    fn numbers_of_absurd_sizes_are_refused_before_they_are_multiplied() {
+        let huge = vec![0xff; 8000];
+        let rsa = Rsa {
+            n: &huge,
+            e: &[3],
+            d: &huge,
+            p: &huge,
+            q: &huge,
+            exponents: None,
+            coefficient: &huge,
+        };
+        assert!(rsa.prove().is_err());
+        assert!(dsa([&huge; 3], None, &huge).is_err());
+        // The smallest numbers there are: nothing is subtracted from zero.
+        let none = Rsa {
+            n: &[0xff; 128],
+            e: &[],
+            d: &[],
+            p: &[1],
+            q: &[],
+            exponents: Some((&[], &[])),
+            coefficient: &[],
+        };
+        assert!(none.prove().is_err());
+    }
+}
