@@ -104,126 +104,14 @@ pub fn expand(template: &str, stream: &mut Stream) -> String {
     text
 }
 
-/// Every maker, by the name used in the examples of rule files.
-const MAKERS: &[&[(&str, Maker)]] = &[private_key::MAKERS, TOKENS];
-
-/// The makers of tokens, keys and connection strings.
-const TOKENS: &[(&str, Maker)] = &[
-    ("aws-key-id", aws::key_id),
-    ("aws-pair", aws::pair),
-    ("aws-secret", aws::secret),
-    ("aws-session-token", aws::session_token),
-    ("aws-temporary-id", aws::temporary_id),
-    ("azure-batch-key", azure::batch_key),
-    ("azure-devops-pat-base64", azure::devops_pat_base64),
-    ("azure-devops-pat-basic", azure::devops_pat_basic),
-    (
-        "azure-devops-pat-basic-wrong-crc",
-        azure::devops_pat_basic_wrong_crc,
-    ),
-    ("azure-devops-pat52", azure::devops_pat52),
-    (
-        "azure-devops-pat52-wrong-crc",
-        azure::devops_pat52_wrong_crc,
-    ),
-    ("azure-devops-pat84", azure::devops_pat84),
-    (
-        "azure-devops-pat84-wrong-checksum",
-        azure::devops_pat84_wrong_checksum,
-    ),
-    ("azure-sql-ado", azure::sql_ado),
-    ("azure-storage-connection", azure::storage_connection),
-    (
-        "azure-storage-connection-json",
-        azure::storage_connection_json,
-    ),
-    ("azure-storage-key", azure::storage_key),
-    ("azure-storage-key-json", azure::storage_key_json),
-    ("azure-storage-key-percent", azure::storage_key_percent),
-    (
-        "azure-storage-key-wrong-checksum",
-        azure::storage_key_wrong_checksum,
-    ),
-    ("azure-storage-legacy-key", azure::storage_legacy_key),
-    ("azure-storage-sas", azure::storage_sas),
-    ("azure-storage-sas-account", azure::storage_sas_account),
-    (
-        "azure-storage-sas-bad-permissions",
-        azure::storage_sas_bad_permissions,
-    ),
-    ("azure-storage-sas-json", azure::storage_sas_json),
-    (
-        "azure-storage-sas-short-signature",
-        azure::storage_sas_short_signature,
-    ),
-    (
-        "azure-storage-sas-user-delegation",
-        azure::storage_sas_user_delegation,
-    ),
-    ("azure-storage-sas-xml", azure::storage_sas_xml),
-    ("entra-secret", azure::entra_secret),
-    ("entra-secret-7q", azure::entra_secret_7q),
-    ("entra-secret-legacy34", azure::entra_secret_legacy34),
-    ("entra-secret-legacy44", azure::entra_secret_legacy44),
-    (
-        "entra-secret-wrong-checksum",
-        azure::entra_secret_wrong_checksum,
-    ),
-    ("github-classic", saas::github_classic),
-    ("github-classic-wrong-crc", saas::github_classic_wrong_crc),
-    ("github-fine-grained", saas::github_fine_grained),
-    (
-        "github-fine-grained-wrong-hash",
-        saas::github_fine_grained_wrong_hash,
-    ),
-    ("github-installation", saas::github_installation),
-    (
-        "github-installation-not-json",
-        saas::github_installation_not_json,
-    ),
-    ("github-oauth", saas::github_oauth),
-    ("github-refresh", saas::github_refresh),
-    ("github-refresh-wrong-crc", saas::github_refresh_wrong_crc),
-    ("github-server", saas::github_server),
-    ("github-user-server", saas::github_user_server),
-    ("hex40", common::hex40),
-    ("npm-basic", saas::npm_basic),
-    ("npm-password", saas::npm_password),
-    ("npm-token", saas::npm_token),
-    ("npm-token-wrong-crc", saas::npm_token_wrong_crc),
-    ("openai-admin", saas::openai_admin),
-    ("openai-legacy", saas::openai_legacy),
-    ("openai-old", saas::openai_old),
-    ("openai-project", saas::openai_project),
-    ("openai-service-account", saas::openai_service_account),
-    ("password", common::password),
-    ("s3-presigned-v2", aws::presigned_v2),
-    ("s3-presigned-v2-xml", aws::presigned_v2_xml),
-    ("s3-presigned-v4", aws::presigned_v4),
-    ("s3-presigned-v4-json", aws::presigned_v4_json),
-    (
-        "s3-presigned-v4-other-service",
-        aws::presigned_v4_other_service,
-    ),
-    ("s3-presigned-v4-path-style", aws::presigned_v4_path_style),
-    ("s3-presigned-v4-xml", aws::presigned_v4_xml),
-    ("slack-app", saas::slack_app),
-    ("slack-bot", saas::slack_bot),
-    ("slack-bot-zero-team", saas::slack_bot_zero_team),
-    ("slack-config-access", saas::slack_config_access),
-    (
-        "slack-config-access-not-a-record",
-        saas::slack_config_access_not_a_record,
-    ),
-    ("slack-config-refresh", saas::slack_config_refresh),
-    ("slack-legacy-bot", saas::slack_legacy_bot),
-    ("slack-refresh", saas::slack_refresh),
-    ("slack-session", saas::slack_session),
-    ("slack-trigger", saas::slack_trigger),
-    ("slack-user", saas::slack_user),
-    ("slack-webhook", saas::slack_webhook),
-    ("slack-workflow", saas::slack_workflow),
-    ("uuid", common::uuid),
+/// Every maker, by the name used in the examples of rule files: one table per family.
+const MAKERS: &[&[(&str, Maker)]] = &[
+    aws::MAKERS,
+    azure::MAKERS,
+    common::MAKERS,
+    private_key::MAKERS,
+    private_key::deployment::MAKERS,
+    saas::MAKERS,
 ];
 
 #[cfg(test)]

@@ -1,9 +1,26 @@
 //! AWS keys and the links they sign.
 
+use super::Maker;
 use super::Stream;
 use super::common::{ALPHANUMERIC, BASE64, DIGITS, LOWER_ALPHANUMERIC, json, xml};
 use crate::confirm::validate::presigned::{Signer, sign_version_4};
 use crate::confirm::validate::{aws, encoding};
+
+/// The specimens of this family.
+pub(super) const MAKERS: &[(&str, Maker)] = &[
+    ("aws-key-id", key_id),
+    ("aws-pair", pair),
+    ("aws-secret", secret),
+    ("aws-session-token", session_token),
+    ("aws-temporary-id", temporary_id),
+    ("s3-presigned-v2", presigned_v2),
+    ("s3-presigned-v2-xml", presigned_v2_xml),
+    ("s3-presigned-v4", presigned_v4),
+    ("s3-presigned-v4-json", presigned_v4_json),
+    ("s3-presigned-v4-other-service", presigned_v4_other_service),
+    ("s3-presigned-v4-path-style", presigned_v4_path_style),
+    ("s3-presigned-v4-xml", presigned_v4_xml),
+];
 
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 

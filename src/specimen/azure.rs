@@ -1,11 +1,62 @@
 //! Keys, signatures and connection strings of Azure.
 
+use super::Maker;
 use super::Stream;
 use super::common::{
     ALPHANUMERIC, BASE64URL, DIGITS, LOWER_ALPHANUMERIC, broken, json, password, percent, uuid, xml,
 };
 use crate::confirm::validate::identifiable::{Provider, STORAGE};
 use crate::confirm::validate::{cask, devops, encoding, entra, identifiable};
+
+/// The specimens of this family.
+pub(super) const MAKERS: &[(&str, Maker)] = &[
+    ("azure-batch-key", batch_key),
+    ("azure-devops-pat-base64", devops_pat_base64),
+    ("azure-devops-pat-basic", devops_pat_basic),
+    (
+        "azure-devops-pat-basic-wrong-crc",
+        devops_pat_basic_wrong_crc,
+    ),
+    ("azure-devops-pat52", devops_pat52),
+    ("azure-devops-pat52-wrong-crc", devops_pat52_wrong_crc),
+    ("azure-devops-pat84", devops_pat84),
+    (
+        "azure-devops-pat84-wrong-checksum",
+        devops_pat84_wrong_checksum,
+    ),
+    ("azure-sql-ado", sql_ado),
+    ("azure-storage-connection", storage_connection),
+    ("azure-storage-connection-json", storage_connection_json),
+    ("azure-storage-key", storage_key),
+    ("azure-storage-key-json", storage_key_json),
+    ("azure-storage-key-percent", storage_key_percent),
+    (
+        "azure-storage-key-wrong-checksum",
+        storage_key_wrong_checksum,
+    ),
+    ("azure-storage-legacy-key", storage_legacy_key),
+    ("azure-storage-sas", storage_sas),
+    ("azure-storage-sas-account", storage_sas_account),
+    (
+        "azure-storage-sas-bad-permissions",
+        storage_sas_bad_permissions,
+    ),
+    ("azure-storage-sas-json", storage_sas_json),
+    (
+        "azure-storage-sas-short-signature",
+        storage_sas_short_signature,
+    ),
+    (
+        "azure-storage-sas-user-delegation",
+        storage_sas_user_delegation,
+    ),
+    ("azure-storage-sas-xml", storage_sas_xml),
+    ("entra-secret", entra_secret),
+    ("entra-secret-7q", entra_secret_7q),
+    ("entra-secret-legacy34", entra_secret_legacy34),
+    ("entra-secret-legacy44", entra_secret_legacy44),
+    ("entra-secret-wrong-checksum", entra_secret_wrong_checksum),
+];
 
 const BATCH: Provider = Provider {
     signature: *b"+ABa",

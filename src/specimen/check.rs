@@ -340,10 +340,16 @@ impl Trial<'_> {
         };
         let (mut narrow, mut wide) = (own(self.variant.reach)?, own(wider)?);
         let mut places = |text: &[u8]| {
-            let spans = |scan: &mut Scan| -> Vec<Range<u64>> {
+            let spans = |scan: &mut Scan| -> Vec<(u64, u64)> {
                 let found = scan.run(text);
                 let believed = found.into_iter().filter(|found| found.suppressed.is_none());
-                believed.map(|found| found.span).collect()
+                // One match may be seen from several of its anchors.
+                let mut spans: Vec<_> = believed
+                    .map(|found| (found.span.start, found.span.end))
+                    .collect();
+                spans.sort_unstable();
+                spans.dedup();
+                spans
             };
             (spans(&mut narrow), spans(&mut wide))
         };

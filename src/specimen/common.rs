@@ -1,6 +1,11 @@
 //! Texts that several kinds of secret are made of.
 
+use super::Maker;
 use super::Stream;
+
+/// The specimens of this family.
+pub(super) const MAKERS: &[(&str, Maker)] =
+    &[("hex40", hex40), ("password", password), ("uuid", uuid)];
 
 pub(super) const ALPHANUMERIC: &str =
     "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";

@@ -2,11 +2,55 @@
 
 use serde_json::json;
 
+use super::Maker;
 use super::Stream;
 use super::common::{
     ALPHANUMERIC, BASE64URL, DIGITS, HEX, UPPER_ALPHANUMERIC, broken, number, password,
 };
 use crate::confirm::validate::{checksum, encoding, github};
+
+/// The specimens of this family.
+pub(super) const MAKERS: &[(&str, Maker)] = &[
+    ("github-classic", github_classic),
+    ("github-classic-wrong-crc", github_classic_wrong_crc),
+    ("github-fine-grained", github_fine_grained),
+    (
+        "github-fine-grained-wrong-hash",
+        github_fine_grained_wrong_hash,
+    ),
+    ("github-installation", github_installation),
+    ("github-installation-not-json", github_installation_not_json),
+    ("github-oauth", github_oauth),
+    ("github-refresh", github_refresh),
+    ("github-refresh-wrong-crc", github_refresh_wrong_crc),
+    ("github-server", github_server),
+    ("github-user-server", github_user_server),
+    ("npm-basic", npm_basic),
+    ("npm-password", npm_password),
+    ("npm-token", npm_token),
+    ("npm-token-wrong-crc", npm_token_wrong_crc),
+    ("openai-admin", openai_admin),
+    ("openai-legacy", openai_legacy),
+    ("openai-old", openai_old),
+    ("openai-project", openai_project),
+    ("openai-service-account", openai_service_account),
+    ("slack-app", slack_app),
+    ("slack-bot", slack_bot),
+    ("slack-bot-zero-team", slack_bot_zero_team),
+    ("slack-config-access", slack_config_access),
+    (
+        "slack-config-access-not-a-record",
+        slack_config_access_not_a_record,
+    ),
+    ("slack-config-refresh", slack_config_refresh),
+    ("slack-legacy-bot", slack_legacy_bot),
+    ("slack-refresh", slack_refresh),
+    ("slack-session", slack_session),
+    ("slack-trigger", slack_trigger),
+    ("slack-user", slack_user),
+    ("slack-webhook", slack_webhook),
+    ("slack-workflow", slack_workflow),
+];
 
 /// Prefix, random body, CRC-32.
 fn with_crc(stream: &mut Stream, prefix: &str, len: usize) -> String {

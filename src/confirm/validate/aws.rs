@@ -9,11 +9,19 @@
 
 use std::ops::Range;
 
+use super::Validator;
 use super::context::{self, Pattern, gap_between};
 use super::{encoding, entropy, placeholder};
 use crate::confirm::{Candidate, Judgement, Proof};
 use crate::finding::Verdict;
 use crate::rule::Severity;
+
+/// The validators of this family, by the name used in rule files.
+pub(super) const VALIDATORS: &[(&str, Validator)] = &[
+    ("aws-pair", pair),
+    ("aws-secret", secret),
+    ("aws-session", session),
+];
 
 /// Farthest that an id and its secret lie apart, in bytes.
 const PAIR: usize = 300;

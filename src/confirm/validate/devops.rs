@@ -7,10 +7,18 @@
     clippy::indexing_slicing
 )]
 
+use super::Validator;
 use super::context::{self, Pattern};
 use super::{cask, encoding};
 use crate::confirm::{Candidate, Judgement, Proof};
 use crate::finding::Verdict;
+
+/// The validators of this family, by the name used in rule files.
+pub(super) const VALIDATORS: &[(&str, Validator)] = &[
+    ("azure-devops-base32", base32),
+    ("azure-devops-basic", basic),
+    ("azure-devops-cask", annotated),
+];
 
 /// How far from a token its organisation is looked for, in bytes.
 const CONTEXT: usize = 500;

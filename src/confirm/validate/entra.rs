@@ -7,11 +7,19 @@
     clippy::indexing_slicing
 )]
 
+use super::Validator;
 use super::context::{self, Pattern};
 use super::marvin::{Seed, marvin32};
 use super::{encoding, entropy, placeholder};
 use crate::confirm::{Candidate, Judgement, Proof};
 use crate::finding::Verdict;
+
+/// The validators of this family, by the name used in rule files.
+pub(super) const VALIDATORS: &[(&str, Validator)] = &[
+    ("entra-7q", without_checksum),
+    ("entra-8q", with_checksum),
+    ("entra-legacy", legacy),
+];
 
 /// How far from a secret its application and tenant are looked for, in bytes.
 const CONTEXT: usize = 500;

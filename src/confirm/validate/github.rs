@@ -9,10 +9,19 @@
 
 use sha2::{Digest as _, Sha256};
 
+use super::Validator;
 use super::context::{self, Pattern};
 use super::{checksum, encoding, entropy, jwt, placeholder};
 use crate::confirm::{Candidate, Judgement, Proof};
 use crate::finding::Verdict;
+
+/// The validators of this family, by the name used in rule files.
+pub(super) const VALIDATORS: &[(&str, Validator)] = &[
+    ("github-crc32", classic),
+    ("github-fine-grained", fine_grained),
+    ("github-installation", installation),
+    ("github-legacy", legacy),
+];
 
 /// How far from a token the repository it was used for is looked for, in bytes.
 const CONTEXT: usize = 200;

@@ -7,11 +7,19 @@
     clippy::indexing_slicing
 )]
 
+use super::Validator;
 use super::context::{self, Pattern};
 use super::{checksum, encoding, placeholder};
 use crate::confirm::{Candidate, Judgement, Proof};
 use crate::finding::Verdict;
 use crate::rule::Severity;
+
+/// The validators of this family, by the name used in rule files.
+pub(super) const VALIDATORS: &[(&str, Validator)] = &[
+    ("npm-basic", basic),
+    ("npm-crc32", token),
+    ("npm-uuid", uuid),
+];
 
 /// `//host/path/:_authToken=`: the registry that a line of an `.npmrc` is about.
 static REGISTRY: Pattern = Pattern::new(

@@ -7,9 +7,13 @@
     clippy::indexing_slicing
 )]
 
+use super::Validator;
 use super::{entropy, placeholder};
 use crate::confirm::{Candidate, Judgement, Proof};
 use crate::finding::Verdict;
+
+/// The validators of this family, by the name used in rule files.
+pub(super) const VALIDATORS: &[(&str, Validator)] = &[("openai", key)];
 
 /// Base64 of `OpenAI`.
 const INFIX: &[u8] = b"T3BlbkFJ";

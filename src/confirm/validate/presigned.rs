@@ -13,10 +13,17 @@
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 
+use super::Validator;
 use super::query::Query;
 use super::{aws, encoding};
 use crate::confirm::{Candidate, Judgement, Proof};
 use crate::finding::Verdict;
+
+/// The validators of this family, by the name used in rule files.
+pub(super) const VALIDATORS: &[(&str, Validator)] = &[
+    ("aws-presigned-v2", version_2),
+    ("aws-presigned-v4", version_4),
+];
 
 /// Longest life of a version 4 signature: a week, in seconds.
 const WEEK: i64 = 604_800;

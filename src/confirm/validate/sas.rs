@@ -10,6 +10,7 @@
     clippy::indexing_slicing
 )]
 
+use super::Validator;
 use super::context::{self, Pattern};
 use super::query::Query;
 use super::storage::{self, EMULATOR_ACCOUNT};
@@ -17,6 +18,9 @@ use super::{encoding, entropy};
 use crate::confirm::{Candidate, Judgement, Proof};
 use crate::finding::Verdict;
 use crate::rule::Severity;
+
+/// The validators of this family, by the name used in rule files.
+pub(super) const VALIDATORS: &[(&str, Validator)] = &[("azure-storage-sas", storage)];
 
 /// The URL that the signature is appended to.
 static URL: Pattern = Pattern::new(

@@ -7,11 +7,20 @@
     clippy::indexing_slicing
 )]
 
+use super::Validator;
 use super::context::{self, Pattern};
 use super::{encoding, entropy, placeholder};
 use crate::confirm::{Candidate, Judgement, Proof};
 use crate::finding::Verdict;
 use crate::rule::Severity;
+
+/// The validators of this family, by the name used in rule files.
+pub(super) const VALIDATORS: &[(&str, Validator)] = &[
+    ("slack-app", app),
+    ("slack-rotating", rotating),
+    ("slack-token", token),
+    ("slack-webhook", webhook),
+];
 
 /// What a configuration token's base64 decodes to: version, kind, numbers, 64 hex digits.
 static ROTATING: Pattern = Pattern::new(r"^[0-9]-[0-9](?:-[0-9]{6,14}){2,4}-[0-9a-f]{64}$");

@@ -13,11 +13,16 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::Validator;
 use super::connection_string::{self, unquote, value_of};
 use super::context::{self, Pattern, gap_between};
 use super::placeholder;
 use crate::confirm::{Candidate, Judgement, Proof, unescape};
 use crate::finding::Verdict;
+
+/// The validators of this family, by the name used in rule files.
+pub(super) const VALIDATORS: &[(&str, Validator)] =
+    &[("azure-sql-fields", fields), ("azure-sql-string", string)];
 
 /// Farthest that a host and a password in lines of their own lie apart, in bytes.
 const FIELDS: usize = 400;

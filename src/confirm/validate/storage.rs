@@ -9,12 +9,20 @@
 
 use std::ops::Range;
 
+use super::Validator;
 use super::connection_string::{self, value_of};
 use super::context::{self, Pattern};
 use super::identifiable::{self, OTHERS, STORAGE};
 use super::{encoding, entropy, placeholder, published};
 use crate::confirm::{Candidate, Judgement, Proof};
 use crate::finding::Verdict;
+
+/// The validators of this family, by the name used in rule files.
+pub(super) const VALIDATORS: &[(&str, Validator)] = &[
+    ("azure-storage-bare", bare),
+    ("azure-storage-connection", connection),
+    ("azure-storage-legacy", legacy),
+];
 
 /// How far from a key the name of its account is looked for, in bytes.
 const CONTEXT: usize = 600;
