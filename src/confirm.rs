@@ -10,6 +10,7 @@
 //! thread count.
 
 pub mod overlap;
+mod transcode;
 pub mod unescape;
 pub mod validate;
 
@@ -19,7 +20,8 @@ use std::sync::Arc;
 use regex::bytes::{Captures, Regex, RegexBuilder};
 use serde_json::{Map, Value};
 
-use crate::anchor::{AnchorSet, Hit};
+use crate::anchor::encode::Encoding;
+use crate::anchor::{AnchorSet, Hit, User};
 use crate::chunk::{Chunk, Origin};
 use crate::finding::{Target, Verdict};
 use crate::rule::{RuleSet, Severity, Variant};
@@ -189,8 +191,10 @@ pub struct Confirmed {
     pub span: Range<u64>,
     /// The secret as it lies on the disk.
     pub secret: Vec<u8>,
-    /// Escapes that were undone to read it: `json-xml`, `percent`.
-    pub escapes: Option<&'static str>,
+    /// What was undone to read it, outermost first: `base64`, `utf-16le`, `json-xml`, `percent`.
+    pub encodings: Vec<&'static str>,
+    /// Image position of the base64 it lies in, and its own position in the decoded bytes.
+    pub base64: Option<(u64, u64)>,
     /// Why it is believed.
     pub proof: Proof,
     /// Why it is not, if it is not.
@@ -324,8 +328,9 @@ impl Confirmer {
             ..Tally::default()
         };
         for hit in hits {
-            for &variant in self.anchors.users(hit.anchor) {
-                self.confirm_hit(chunk, hit.at.index(), variant, found, &mut tally);
+            for user in self.anchors.users(hit.anchor) {
+                let confirmed = self.confirm_hit(chunk, hit.at.index(), *user, &mut tally);
+                found.extend(confirmed);
             }
         }
         tally
@@ -335,65 +340,78 @@ impl Confirmer {
         &self,
         chunk: &Chunk,
         at: usize,
-        variant: usize,
-        found: &mut Vec<Confirmed>,
+        user: User,
         tally: &mut Tally,
-    ) {
-        let Some(rule) = self.compiled.get(variant) else {
-            return;
-        };
-        let start = at.saturating_sub(rule.before);
-        let end = at.saturating_add(rule.after).min(chunk.window.len());
-        let Some(window) = chunk.window.get(start..end) else {
-            return;
-        };
+    ) -> Option<Confirmed> {
+        let rule = self.compiled.get(user.variant)?;
+        let stretch = user.encoding.stretch();
+        let start = at.saturating_sub(rule.before.saturating_mul(stretch));
+        let end = at.saturating_add(rule.after.saturating_mul(stretch)).min(chunk.window.len());
+        let window = chunk.window.get(start..end)?;
         let anchor = at - start;
-        let (mut matched, mut judged) = judge(rule, window, anchor);
-        let mut escapes = None;
-        if judged.is_none() {
-            // Most secrets lie as they are. Only where that reading gives nothing is the window
-            // read again without its escapes.
-            for view in unescape::views(window) {
-                let Some(anchor) = view.position_of(anchor) else {
-                    continue;
-                };
-                let (matched_here, judged_here) = judge(rule, view.bytes(), anchor);
-                matched |= matched_here;
-                if let Some(mut found) = judged_here {
-                    found.range = view.source_range(found.range);
-                    escapes = Some(view.name());
-                    judged = Some(found);
-                    break;
-                }
-            }
-        }
+        let mut encodings = Vec::new();
+        let mut base64 = None;
+        let (matched, judged) = if user.encoding == Encoding::Plain {
+            read(rule, window, anchor, &mut encodings)
+        } else {
+            let decoded =
+                transcode::decode(window, anchor, user.encoding, rule.before, rule.after)?;
+            encodings.extend(decoded.encodings);
+            let (matched, judged) =
+                read(rule, decoded.view.bytes(), decoded.anchor, &mut encodings);
+            let judged = judged.map(|judged| {
+                let inner = judged.range.start as u64;
+                base64 = decoded.base64_at.map(|at| (chunk.image_offset(start + at).0, inner));
+                Judged { range: decoded.view.source_range(judged.range), ..judged }
+            });
+            (matched, judged)
+        };
         tally.candidates += u64::from(matched);
         let Some(judged) = judged else {
             tally.rejected += u64::from(matched);
-            return;
+            return None;
         };
-        let secret_type = self.rules.type_of(&self.rules.variants[variant]);
+        let secret_type = self.rules.type_of(&self.rules.variants[user.variant]);
         let canonical = judged.proof.canonical.as_deref().unwrap_or(&judged.secret);
         let published = validate::published::is_known(canonical)
-            || secret_type
-                .published
-                .iter()
-                .any(|value| value.as_bytes() == canonical);
+            || secret_type.published.iter().any(|value| value.as_bytes() == canonical);
         let first = chunk.image_offset(start + judged.range.start).0;
-        found.push(Confirmed {
-            variant,
+        Some(Confirmed {
+            variant: user.variant,
             origin: Arc::clone(&chunk.origin),
             span: first..first + judged.range.len() as u64,
             secret: judged.secret,
-            escapes,
+            encodings,
+            base64,
             proof: *judged.proof,
-            suppressed: if published {
-                Some("published example")
-            } else {
-                judged.suppressed
-            },
-        });
+            suppressed: if published { Some("published example") } else { judged.suppressed },
+        })
     }
+}
+
+/// Reads a window as it is and, where that gives nothing, without its escapes: most secrets lie as
+/// they are. Whether the pattern matched, and what was believed.
+fn read(
+    rule: &Compiled,
+    window: &[u8],
+    anchor: usize,
+    encodings: &mut Vec<&'static str>,
+) -> (bool, Option<Judged>) {
+    let (mut matched, judged) = judge(rule, window, anchor);
+    if judged.is_some() {
+        return (matched, judged);
+    }
+    for view in unescape::views(window) {
+        let Some(anchor) = view.position_of(anchor) else { continue };
+        let (matched_here, judged) = judge(rule, view.bytes(), anchor);
+        matched |= matched_here;
+        if let Some(judged) = judged {
+            encodings.push(view.name());
+            let range = view.source_range(judged.range.clone());
+            return (matched, Some(Judged { range, ..judged }));
+        }
+    }
+    (matched, None)
 }
 
 /// What a validator believed or suppressed, in window coordinates.

@@ -34,6 +34,7 @@ use std::time::Instant;
 use crossbeam::channel;
 
 use crate::anchor::EngineError;
+use crate::anchor::encode::LONGEST_STRETCH;
 use crate::anchor::table::Table;
 use crate::chunk::cut::Cut;
 use crate::confirm::Confirmer;
@@ -124,8 +125,9 @@ pub fn run(
     let cut = Cut {
         body: plan.chunk,
         // One byte before a run tells where it begins.
-        before: u64::from(reach.before).max(1),
-        after: u64::from(reach.after).max(plan.table.longest as u64),
+        before: u64::from(reach.before.saturating_mul(LONGEST_STRETCH)).max(1),
+        after: u64::from(reach.after.saturating_mul(LONGEST_STRETCH))
+            .max(plan.table.longest as u64),
     };
     let threads = plan.threads.max(1);
     let rules = Rules {

@@ -130,7 +130,8 @@ mod tests {
             }),
             span,
             secret: Vec::new(),
-            escapes: None,
+            encodings: Vec::new(),
+            base64: None,
             proof: Proof::of(Verdict::Pattern),
             suppressed: None,
         }

@@ -24,9 +24,21 @@ pub struct View {
     bytes: Vec<u8>,
     /// For each byte where its escape begins in the source, and at the end the source's length.
     origin: Vec<usize>,
+    /// For each byte where its source ends; empty where that is the next byte's origin.
+    ends: Vec<usize>,
 }
 
 impl View {
+    /// A view made elsewhere. `origin` has one entry more than `bytes`, `ends` as many or none.
+    pub(super) fn new(
+        name: &'static str,
+        bytes: Vec<u8>,
+        origin: Vec<usize>,
+        ends: Vec<usize>,
+    ) -> Self {
+        Self { name, bytes, origin, ends }
+    }
+
     /// Which escapes were undone: `json-xml` or `percent`.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -54,14 +66,22 @@ impl View {
     pub fn source_range(&self, range: Range<usize>) -> Range<usize> {
         let last = self.origin.last().copied().unwrap_or(0);
         let at = |index: usize| self.origin.get(index).copied().unwrap_or(last);
-        at(range.start)..at(range.end)
+        let own_end = || self.ends.get(range.end.checked_sub(1)?).copied();
+        let end = if range.is_empty() { None } else { own_end() };
+        at(range.start)..end.unwrap_or_else(|| at(range.end))
     }
 
     /// This view, of a source that was itself a view.
-    fn over(mut self, inner: &Self) -> Self {
+    #[must_use]
+    pub(super) fn over(mut self, inner: &Self) -> Self {
+        self.ends = (1..self.origin.len())
+            .map(|next| {
+                let source = self.source_range(next.saturating_sub(1)..next);
+                inner.source_range(source).end
+            })
+            .collect();
         for origin in &mut self.origin {
-            let whole = inner.source_range(*origin..*origin);
-            *origin = whole.start;
+            *origin = inner.source_range(*origin..*origin).start;
         }
         self
     }
@@ -181,6 +201,7 @@ fn undo(
         name,
         bytes,
         origin,
+        ends: Vec::new(),
     })
 }
 
