@@ -328,6 +328,32 @@ fn secrets_in_settings_are_found_where_they_lie() {
 }
 
 #[test]
+fn secrets_after_a_written_line_end_are_found_where_they_lie() {
+    let mut scan = Scan::new();
+    for (secret_type, maker) in [
+        ("github-personal-access-token", "{github-classic}"),
+        ("github-personal-access-token", "{github-fine-grained}"),
+        ("npm-author-token", "{npm-token}"),
+        ("slack-access-token", "{slack-bot}"),
+        ("openai-api-key", "{openai-project}"),
+        ("azure-storage-connection-string", "{azure-storage-key}"),
+        ("azure-ad-client-secret", "{entra-secret}"),
+        ("azure-devops-pat", "{azure-devops-pat52}"),
+        ("azure-devops-pat", "{azure-devops-pat84}"),
+    ] {
+        for form in ["{\"file\":\"first\\n@\\nlast\"}", "printf 'a\\t@\\r\\n'"] {
+            let value = expand(maker, &mut Stream::new(maker));
+            let (text, place) = plant(form, "", &value);
+            let found = scan.believed(text.as_bytes(), secret_type);
+            assert!(
+                found.iter().any(|found| found.span == place),
+                "{maker} at {place:?} in {text}"
+            );
+        }
+    }
+}
+
+#[test]
 fn look_alikes_in_settings_are_not_found() {
     let mut scan = Scan::new();
     for alone in ALONE {
