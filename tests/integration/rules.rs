@@ -252,60 +252,90 @@ fn hostile_bytes_never_stop_the_confirm_stage() {
     );
 }
 
-#[test]
-fn ids_and_secrets_of_a_file_with_many_profiles_are_paired_in_order() {
-    let mut scan = Scan::new();
-    let text = made(
-        "[a]\n{aws-pair}\n[b]\n{aws-pair}\n\n[c]\n{aws-pair}\nregion=eu-west-1\n",
-        "profiles",
-    );
-    let mut pairs: Vec<(String, String)> = scan
-        .believed(text.as_bytes(), "aws-access-key")
-        .into_iter()
-        .filter(|found| found.proof.verdict == Some(Verdict::Paired))
-        .map(|found| {
-            let id = found.proof.identity["key_id"].as_str().unwrap().to_owned();
-            (id, String::from_utf8(found.secret).unwrap())
-        })
-        .collect();
-    pairs.sort();
-    pairs.dedup();
-    let value = |name: &str| -> Vec<String> {
-        text.lines()
-            .filter_map(|line| line.strip_prefix(name)?.strip_prefix(" = "))
-            .map(str::to_owned)
-            .collect()
-    };
-    let mut expected: Vec<(String, String)> = value("aws_access_key_id")
-        .into_iter()
-        .zip(value("aws_secret_access_key"))
-        .collect();
-    expected.sort();
-    assert_eq!(pairs, expected);
-}
+/// Files with several AWS keys: before, between and after the records,
+/// and a record with `@` for the id and `#` for the secret.
+const LISTS: &[(&str, &str, &str, &str)] = &[
+    (
+        "",
+        "",
+        "",
+        "[p]\naws_access_key_id = @\naws_secret_access_key = #\n",
+    ),
+    (
+        "",
+        "",
+        "",
+        "[p]\naws_secret_access_key = #\naws_access_key_id = @\nregion = eu-west-1\n",
+    ),
+    ("", "", "", "@:#\n"),
+    (
+        "User,Access key ID,Secret access key\r\n",
+        "\r\n",
+        "",
+        "ops,@,#",
+    ),
+    (
+        "",
+        "",
+        "",
+        "AWS_ACCESS_KEY_ID=@\nAWS_SECRET_ACCESS_KEY=#\n\n",
+    ),
+    (
+        "[",
+        ",",
+        "]",
+        "{\"AccessKeyId\":\"@\",\"SecretAccessKey\":\"#\"}",
+    ),
+    ("[", ",", "]", "{\"secret\":\"#\",\"id\":\"@\"}"),
+    (
+        "[",
+        ",",
+        "]",
+        "{\"id\":\"@\",\"user\":{\"name\":\"ops\"},\"secret\":\"#\"}",
+    ),
+    ("keys:\n", "", "", "- secret: #\n  id: @\n"),
+    ("keys:\n", "", "", "- id: @\n  secret: #\n"),
+    ("<keys>", "", "</keys>", "<key id=\"@\" secret=\"#\"/>"),
+    (
+        "",
+        "",
+        "",
+        "provider \"aws\" {\n  secret_key = \"#\"\n  access_key = \"@\"\n}\n",
+    ),
+];
 
 #[test]
-fn secrets_that_stand_before_their_ids_are_paired_record_by_record() {
+fn each_of_several_keys_in_a_file_is_paired_with_its_own_id() {
     let mut scan = Scan::new();
-    let text = made(
-        "[{\"secret\":\"{aws-secret}\",\"id\":\"{aws-key-id}\"},\n\
-         {\"secret\":\"{aws-secret}\",\"id\":\"{aws-key-id}\"}]",
-        "reverse",
-    );
-    let found = scan.believed(text.as_bytes(), "aws-access-key");
-    let mut pairs: Vec<(u64, String)> = found
-        .iter()
-        .map(|found| {
-            let id = found.proof.identity["key_id"].as_str().unwrap();
-            (found.span.start, id.to_owned())
-        })
-        .collect();
-    pairs.sort();
-    pairs.dedup();
-    assert_eq!(pairs.len(), 2, "{pairs:?}");
-    for (start, id) in pairs {
-        let after = &text[start as usize..];
-        assert_eq!(after.find(&id), Some(48), "the id right after its secret");
+    for (head, between, tail, record) in LISTS {
+        for count in 1..=5 {
+            let mut expected = Vec::new();
+            let records: Vec<String> = (0..count)
+                .map(|index| {
+                    let seed = format!("{record} {index}");
+                    let id = made("{aws-key-id}", &seed);
+                    let key = made("{aws-secret}", &seed);
+                    let text = record.replace('@', &id).replace('#', &key);
+                    expected.push((id, key));
+                    text
+                })
+                .collect();
+            let lines = "nothing of interest\n".repeat(30);
+            let text = format!("{lines}{head}{}{tail}\n{lines}", records.join(between));
+            let mut pairs: Vec<(String, String)> = scan
+                .believed(text.as_bytes(), "aws-access-key")
+                .into_iter()
+                .filter(|found| found.proof.verdict == Some(Verdict::Paired))
+                .map(|found| {
+                    let id = found.proof.identity["key_id"].as_str().unwrap().to_owned();
+                    (id, String::from_utf8(found.secret).unwrap())
+                })
+                .collect();
+            pairs.sort();
+            pairs.dedup();
+            expected.sort();
+            assert_eq!(pairs, expected, "{count} of {record:?}");
+        }
     }
 }
 
