@@ -463,3 +463,67 @@ fn judge(rule: &Compiled, window: &[u8], anchor: usize) -> (bool, Option<Judged>
     };
     (true, Some(judged))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::anchor::Engine as _;
+    use crate::anchor::reference::Reference;
+    use crate::anchor::table::Table;
+    use crate::rule::load::load;
+
+    /// What one rule finds in a text: places and secrets, and the counts.
+    fn confirm(pattern: &str, validate: &str, text: &[u8]) -> (Vec<Confirmed>, Tally) {
+        let file = format!(
+            "[[type]]\nid = 'x'\nname = 'X'\nseverity = 'low'\n[[type.variant]]\nname = 'v'\n\
+             anchors = [{{ literal = 'key' }}]\nreach = {{ before = 20, after = 60 }}\n\
+             pattern = '''{pattern}'''\nvalidate = '{validate}'"
+        );
+        let rules = Arc::new(load([("own.toml", file.as_str())]).unwrap());
+        let anchors = Arc::new(AnchorSet::of_rules(&rules));
+        let mut engine = Reference::new(Arc::new(Table::compile(&anchors)));
+        let confirmer = Confirmer::new(rules, anchors).unwrap();
+        engine.submit(Chunk::of(text, 0..text.len())).unwrap();
+        let mut hits = Vec::new();
+        let chunk = engine.collect(&mut hits).unwrap().unwrap();
+        let mut found = Vec::new();
+        let tally = confirmer.confirm(&chunk, &hits, &mut found);
+        (found, tally)
+    }
+
+    #[test]
+    fn either_alternative_of_a_pattern_names_the_secret() {
+        let pattern = "key=(?<secret>[a-z]+)|(?<secret_b>[A-Z]+)=key";
+        for (text, secret) in [("key=abc", "abc"), ("ABC=key", "ABC")] {
+            let (found, _) = confirm(pattern, "pattern", text.as_bytes());
+            assert_eq!(found[0].secret, secret.as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_byte_that_ends_one_match_may_begin_the_next() {
+        let pattern = "(?:^|[^a-z])(?<secret>key[0-9])(?:[^0-9]|$)";
+        let (found, tally) = confirm(pattern, "pattern", b"key1,key2,key3");
+        let starts: Vec<u64> = found.iter().map(|found| found.span.start).collect();
+        assert_eq!(starts, [0, 5, 10]);
+        assert_eq!((tally.hits, tally.candidates, tally.rejected), (3, 3, 0));
+    }
+
+    #[test]
+    fn an_escaped_secret_spans_its_escapes() {
+        let text = br"a key=1\u002B2\/3; b";
+        let (found, _) = confirm("(?<secret>key=1[+]2/3);", "pattern", text);
+        assert_eq!(found[0].secret, b"key=1+2/3");
+        assert_eq!(found[0].span, 2..17);
+        assert_eq!(found[0].escapes, Some("json-xml"));
+    }
+
+    #[test]
+    fn what_a_validator_disproves_is_counted_and_not_found() {
+        let (found, tally) = confirm("(?<secret>key_[0-9a-z]+)", "npm-crc32", b"key_123456789");
+        assert!(found.is_empty());
+        assert_eq!((tally.hits, tally.candidates, tally.rejected), (1, 1, 1));
+        let (_, tally) = confirm("(?<secret>key_[0-9]+)", "pattern", b"a key");
+        assert_eq!((tally.hits, tally.candidates, tally.rejected), (1, 0, 0));
+    }
+}

@@ -89,18 +89,17 @@ impl View {
 
 /// The views worth reading, most likely first: none if the window holds no escape.
 pub fn views(window: &[u8]) -> impl Iterator<Item = View> {
-    let once = text(window);
     // JSON inside JSON (a template in an API answer, a setting in a state file) escapes twice.
-    let twice = once
-        .as_ref()
-        .and_then(|first| text(&first.bytes).map(|second| second.over(first)));
-    [once, twice, percent(window)].into_iter().flatten()
+    let again = |outer: &View| text(&outer.bytes).map(|inner| inner.over(outer));
+    std::iter::successors(text(window), again)
+        .take(2)
+        .chain(std::iter::once_with(|| percent(window)).flatten())
 }
 
 /// Undoes JSON string escapes and XML character references; `None` if there are none.
 #[must_use]
 pub fn text(source: &[u8]) -> Option<View> {
-    undo("json-xml", source, |rest| match rest {
+    undo("json-xml", source, [b'\\', b'&'], |rest| match rest {
         [b'\\', ..] => backslash(rest),
         [b'&', ..] => reference(rest),
         _ => None,
@@ -110,7 +109,7 @@ pub fn text(source: &[u8]) -> Option<View> {
 /// Undoes percent-encoding; `None` if there is none.
 #[must_use]
 pub fn percent(source: &[u8]) -> Option<View> {
-    undo("percent", source, percent_triple)
+    undo("percent", source, [b'%'; 2], percent_triple)
 }
 
 /// A value with its percent-encoding undone.
@@ -140,6 +139,7 @@ pub fn looks_escaped(value: &[u8], rest: &[u8]) -> bool {
         !name.is_empty() && reference(&whole).is_some()
     };
     has(b"\\u00")
+        || has(b"\\n")
         || has(b"\\\"")
         || has(b"\\/")
         || has(b"\\\\")
@@ -173,23 +173,21 @@ impl Replacement {
     }
 }
 
+/// Undoes the escapes that `escape` knows, all of which begin with one of two bytes.
 fn undo(
     name: &'static str,
     source: &[u8],
+    leads: [u8; 2],
     escape: impl Fn(&[u8]) -> Option<Escape>,
 ) -> Option<View> {
-    let mut bytes = Vec::with_capacity(source.len());
-    let mut origin = Vec::with_capacity(source.len());
-    let mut at = 0;
-    let mut any = false;
-    while let Some(rest @ [first, ..]) = source.get(at..) {
-        let (replacement, len) = match escape(rest) {
-            Some(found) => {
-                any = true;
-                found
-            }
-            None => (Replacement::byte(*first), 1),
-        };
+    let [lead, other] = leads;
+    let first = memchr::memchr2_iter(lead, other, source)
+        .find(|at| source.get(*at..).and_then(&escape).is_some())?;
+    let mut bytes = source.get(..first)?.to_vec();
+    let mut origin: Vec<usize> = (0..first).collect();
+    let mut at = first;
+    while let Some(rest @ [byte, ..]) = source.get(at..) {
+        let (replacement, len) = escape(rest).unwrap_or((Replacement::byte(*byte), 1));
         for byte in replacement.bytes.iter().take(replacement.len) {
             bytes.push(*byte);
             origin.push(at);
@@ -197,7 +195,7 @@ fn undo(
         at = at.saturating_add(len.max(1));
     }
     origin.push(source.len());
-    any.then_some(View {
+    Some(View {
         name,
         bytes,
         origin,

@@ -206,7 +206,6 @@ const UNRESERVED: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01
 pub(super) fn entra_secret(stream: &mut Stream) -> String {
     let body = entra_body(stream, "8Q~");
     let tail = entra::checksum(body.as_bytes()).map(char::from);
-    // Where the last character is a mark, a text that goes on after it could not be told apart.
     format!("{body}{}", String::from_iter(tail))
 }
 

@@ -85,12 +85,7 @@ pub(super) fn pair(candidate: &Candidate<'_>) -> Judgement {
     let Some(here) = here else {
         return Judgement::Reject("not an access key id");
     };
-    let partner = if forward {
-        partner_after(window, &tokens, here)
-    } else {
-        partner_before(window, &tokens, here)
-    };
-    let Some((id, secret)) = partner else {
+    let Some((id, secret)) = partner(window, &tokens, here, start, forward) else {
         return Judgement::Reject("the secret belongs to another id, or there is none");
     };
     let (id, value) = (
@@ -191,47 +186,75 @@ pub(crate) fn is_random(secret: &[u8]) -> bool {
         && entropy::bits_per_byte(secret) >= FLOOR
 }
 
-/// The secret that follows the id, unless the one before it is nearer in the file's own order.
-fn partner_after(
+/// The secret that belongs to the id `here`, if it stands on that side of it. The window was
+/// looked at from `seen_from` on.
+///
+/// Ids and secrets without a break between them are one record or a list of records, and a list
+/// is written in one order: the one its first token shows.
+fn partner(
     window: &[u8],
     tokens: &[Token],
     here: usize,
+    seen_from: usize,
+    forward: bool,
 ) -> Option<(Range<usize>, Range<usize>)> {
     let id = tokens.get(here)?.range();
-    let Token::Secret(after) = tokens.get(here.saturating_add(1))? else {
-        return None;
+    let list = list_around(window, tokens, here);
+    let next = here.checked_add(1);
+    let previous = here.checked_sub(1);
+    let secret_at = |at: Option<usize>| match tokens.get(at?)? {
+        Token::Secret(range) if gap_between(id, range) <= PAIR => Some(range.clone()),
+        _ => None,
     };
-    let lone_before = before(tokens, here, 1).is_some_and(|token| {
-        matches!(token, Token::Secret(_)) && !matches!(before(tokens, here, 2), Some(Token::Id(_)))
-    });
-    if lone_before && is_break(window, id.end..after.start) {
-        return None;
-    }
-    (gap_between(id, after) <= PAIR).then(|| (id.clone(), after.clone()))
-}
-
-/// The secret that precedes the id, unless an id before it claims it.
-fn partner_before(
-    window: &[u8],
-    tokens: &[Token],
-    here: usize,
-) -> Option<(Range<usize>, Range<usize>)> {
-    let id = tokens.get(here)?.range();
-    let Token::Secret(secret) = before(tokens, here, 1)? else {
-        return None;
+    // A list that begins before the window is taken to be in the usual order.
+    let is_seen_whole = list.start > 0
+        || seen_from == 0
+        || tokens
+            .first()
+            .is_some_and(|first| first.range().start.saturating_sub(seen_from) > PAIR);
+    let is_reversed = is_seen_whole && matches!(tokens.get(list.start), Some(Token::Secret(_)));
+    let (partner, is_after) = if is_reversed {
+        (previous, false)
+    } else {
+        (next, true)
     };
-    if let Some(Token::Id(other)) = before(tokens, here, 2) {
-        let claimed =
-            gap_between(other, secret) <= PAIR && !is_break(window, other.end..secret.start);
-        if claimed || is_break(window, secret.end..id.start) {
-            return None;
+    let inside = partner.filter(|at| list.contains(at));
+    let (secret, is_after) = match secret_at(inside) {
+        Some(secret) => (secret, is_after),
+        None => {
+            // A break lies inside this record: a secret beyond it belongs here if no id is nearer.
+            let orphan = |at: &usize| {
+                let its_list = list_around(window, tokens, *at);
+                !list.contains(at)
+                    && tokens.get(its_list).is_some_and(|list| {
+                        list.iter().all(|token| matches!(token, Token::Secret(_)))
+                    })
+            };
+            let after = secret_at(next.filter(orphan)).map(|secret| (secret, true));
+            after.or_else(|| secret_at(previous.filter(orphan)).map(|secret| (secret, false)))?
         }
-    }
-    (gap_between(id, secret) <= PAIR).then(|| (id.clone(), secret.clone()))
+    };
+    (is_after == forward).then(|| (id.clone(), secret))
 }
 
-fn before(tokens: &[Token], here: usize, steps: usize) -> Option<&Token> {
-    tokens.get(here.checked_sub(steps)?)
+/// The tokens around one that follow each other closely and without a break.
+fn list_around(window: &[u8], tokens: &[Token], here: usize) -> Range<usize> {
+    let joined = |one: usize, next: usize| match (tokens.get(one), tokens.get(next)) {
+        (Some(one), Some(next)) => {
+            let (one, next) = (one.range(), next.range());
+            gap_between(one, next) <= PAIR && !is_break(window, one.end..next.start)
+        }
+        _ => false,
+    };
+    let mut start = here;
+    while let Some(before) = start.checked_sub(1).filter(|before| joined(*before, start)) {
+        start = before;
+    }
+    let mut last = here;
+    while let Some(after) = last.checked_add(1).filter(|after| joined(last, *after)) {
+        last = after;
+    }
+    start..last.saturating_add(1)
 }
 
 /// Whether a record ends in this stretch: a blank line, a section or a closing brace.

@@ -94,9 +94,10 @@ mod tests {
 
     #[test]
     fn a_made_key_of_every_length_holds() {
-        for len in [32, 39, 40, 64] {
-            let random: Vec<u8> = (0..len).map(|index| (index * 37 + 11) as u8).collect();
+        for len in [32_u8, 39, 40, 64] {
+            let random: Vec<u8> = (0..len).map(|index| index.wrapping_mul(37)).collect();
             let key = make(&random, &STORAGE);
+            let len = usize::from(len);
             assert_eq!(check(key.as_bytes(), len, &STORAGE), Some(true), "{len}");
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Marvin is the seeded hash of .NET's string tables; Microsoft's key formats use its 32-bit form
 //! (both halves of the 64-bit state xored) with a fixed seed per provider. Sources: Microsoft
-//! SymCrypt (`marvin32.c`) and the open `security-utilities` project.
+//! `SymCrypt` (`marvin32.c`) and the open `security-utilities` project.
 
 #![warn(
     clippy::arithmetic_side_effects,

@@ -35,6 +35,8 @@ const KNOWN: &[[u8; 8]] = &[
     0x234e_6745_32b3_5c59_u64.to_be_bytes(),
     // The storage emulator's account key.
     EMULATOR,
+    // Shared access signature in the documentation of AWS DataSync.
+    0xb171_a33e_8f8a_16ec_u64.to_be_bytes(),
     // Slack configuration tokens in gitleaks.
     0x6746_6e87_ce90_9c04_u64.to_be_bytes(),
     0x96e0_67d9_3f51_9122_u64.to_be_bytes(),

@@ -124,6 +124,10 @@ pub(super) fn string(candidate: &Candidate<'_>) -> Judgement {
     let proof = describe(Proof::of(Verdict::Structure), &login)
         .lies_at(place)
         .canonical(value.as_ref());
+    if raw.starts_with(b"{{") {
+        // Not a quoted value that begins with a brace, which nobody writes.
+        return proof.suppress("template");
+    }
     placeholder::accept_unless_placeholder(&value, proof)
 }
 
