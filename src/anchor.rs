@@ -80,18 +80,29 @@ impl AnchorSet {
     /// once.
     #[must_use]
     pub fn of_rules(rules: &RuleSet) -> Self {
-        let named = rules.variants.iter().enumerate().flat_map(|(variant, rule)| {
-            let forms = rule.anchors.iter().flat_map(encode::forms);
-            forms.map(move |(anchor, encoding)| (anchor, User { variant, encoding }))
-        });
+        let named = rules
+            .variants
+            .iter()
+            .enumerate()
+            .flat_map(|(variant, rule)| {
+                let forms = rule.anchors.iter().flat_map(encode::forms);
+                forms.map(move |(anchor, encoding)| (anchor, User { variant, encoding }))
+            });
         Self::collect(named)
     }
 
     /// Builds a set of plain anchors, each with the index of the variant that asked for it.
     #[must_use]
     pub fn new(named: impl IntoIterator<Item = (AnchorSpec, usize)>) -> Self {
-        let plain = |variant| User { variant, encoding: Encoding::Plain };
-        Self::collect(named.into_iter().map(|(anchor, variant)| (anchor, plain(variant))))
+        let plain = |variant| User {
+            variant,
+            encoding: Encoding::Plain,
+        };
+        Self::collect(
+            named
+                .into_iter()
+                .map(|(anchor, variant)| (anchor, plain(variant))),
+        )
     }
 
     fn collect(named: impl IntoIterator<Item = (AnchorSpec, User)>) -> Self {
@@ -180,9 +191,8 @@ mod tests {
             (literal("ghp_"), 5),
         ]);
         assert_eq!(set.anchors().len(), 2);
-        let variants = |anchor| -> Vec<usize> {
-            set.users(anchor).iter().map(|user| user.variant).collect()
-        };
+        let variants =
+            |anchor| -> Vec<usize> { set.users(anchor).iter().map(|user| user.variant).collect() };
         assert_eq!(variants(AnchorId(0)), [3, 5]);
         assert!(variants(AnchorId(9)).is_empty());
     }

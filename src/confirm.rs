@@ -20,7 +20,7 @@ use std::sync::Arc;
 use regex::bytes::{Captures, Regex, RegexBuilder};
 use serde_json::{Map, Value};
 
-use crate::anchor::encode::Encoding;
+use crate::anchor::encode::{Encoding, SIGHT};
 use crate::anchor::{AnchorSet, Hit, User};
 use crate::chunk::{Chunk, Origin};
 use crate::finding::{Target, Verdict};
@@ -345,27 +345,47 @@ impl Confirmer {
     ) -> Option<Confirmed> {
         let rule = self.compiled.get(user.variant)?;
         let stretch = user.encoding.stretch();
-        let start = at.saturating_sub(rule.before.saturating_mul(stretch));
-        let end = at.saturating_add(rule.after.saturating_mul(stretch)).min(chunk.window.len());
+        let before = rule.before.saturating_add(user.encoding.skipped());
+        let sight = if user.encoding == Encoding::Plain {
+            0
+        } else {
+            SIGHT
+        };
+        let start = at.saturating_sub(before.saturating_mul(stretch).max(sight));
+        let end = at
+            .saturating_add(rule.after.saturating_mul(stretch))
+            .min(chunk.window.len());
         let window = chunk.window.get(start..end)?;
         let anchor = at - start;
         let mut encodings = Vec::new();
         let mut base64 = None;
-        let (matched, judged) = if user.encoding == Encoding::Plain {
-            read(rule, window, anchor, &mut encodings)
+        let (mut matched, mut judged) = (false, None);
+        if user.encoding == Encoding::Plain {
+            (matched, judged) = read(rule, window, anchor, &mut encodings);
         } else {
-            let decoded =
-                transcode::decode(window, anchor, user.encoding, rule.before, rule.after)?;
-            encodings.extend(decoded.encodings);
-            let (matched, judged) =
-                read(rule, decoded.view.bytes(), decoded.anchor, &mut encodings);
-            let judged = judged.map(|judged| {
-                let inner = judged.range.start as u64;
-                base64 = decoded.base64_at.map(|at| (chunk.image_offset(start + at).0, inner));
-                Judged { range: decoded.view.source_range(judged.range), ..judged }
-            });
-            (matched, judged)
-        };
+            let place = transcode::Place {
+                window,
+                at: anchor,
+                even: chunk.image_offset(start).0.is_multiple_of(2),
+                before: rule.before,
+                after: rule.after,
+            };
+            for decoded in transcode::decode(place, user.encoding) {
+                encodings = decoded.encodings.to_vec();
+                let (matched_here, judged_here) =
+                    read(rule, decoded.view.bytes(), decoded.anchor, &mut encodings);
+                matched |= matched_here;
+                if let Some(found) = judged_here {
+                    let inner = found.range.start as u64;
+                    base64 = decoded
+                        .base64_at
+                        .map(|at| (chunk.image_offset(start + at).0, inner));
+                    let range = decoded.view.source_range(found.range);
+                    judged = Some(Judged { range, ..found });
+                    break;
+                }
+            }
+        }
         tally.candidates += u64::from(matched);
         let Some(judged) = judged else {
             tally.rejected += u64::from(matched);
@@ -374,7 +394,10 @@ impl Confirmer {
         let secret_type = self.rules.type_of(&self.rules.variants[user.variant]);
         let canonical = judged.proof.canonical.as_deref().unwrap_or(&judged.secret);
         let published = validate::published::is_known(canonical)
-            || secret_type.published.iter().any(|value| value.as_bytes() == canonical);
+            || secret_type
+                .published
+                .iter()
+                .any(|value| value.as_bytes() == canonical);
         let first = chunk.image_offset(start + judged.range.start).0;
         Some(Confirmed {
             variant: user.variant,
@@ -384,7 +407,11 @@ impl Confirmer {
             encodings,
             base64,
             proof: *judged.proof,
-            suppressed: if published { Some("published example") } else { judged.suppressed },
+            suppressed: if published {
+                Some("published example")
+            } else {
+                judged.suppressed
+            },
         })
     }
 }
@@ -402,7 +429,9 @@ fn read(
         return (matched, judged);
     }
     for view in unescape::views(window) {
-        let Some(anchor) = view.position_of(anchor) else { continue };
+        let Some(anchor) = view.position_of(anchor) else {
+            continue;
+        };
         let (matched_here, judged) = judge(rule, view.bytes(), anchor);
         matched |= matched_here;
         if let Some(judged) = judged {
@@ -515,7 +544,7 @@ mod tests {
         let (found, _) = confirm("(?<secret>key=1[+]2/3);", "pattern", text);
         assert_eq!(found[0].secret, b"key=1+2/3");
         assert_eq!(found[0].span, 2..17);
-        assert_eq!(found[0].escapes, Some("json-xml"));
+        assert_eq!(found[0].encodings, ["json-xml"]);
     }
 
     #[test]

@@ -34,13 +34,14 @@ use std::time::Instant;
 use crossbeam::channel;
 
 use crate::anchor::EngineError;
-use crate::anchor::encode::LONGEST_STRETCH;
+use crate::anchor::encode::{LONGEST_STRETCH, SIGHT};
 use crate::anchor::table::Table;
 use crate::chunk::cut::Cut;
 use crate::confirm::Confirmer;
 use crate::finding::Finding;
 use crate::finding::fingerprint::Key;
 use crate::finding::summary::{Rules, Summary};
+use crate::rule::AnchorSpec;
 use choice::Engines;
 use input::Input;
 
@@ -124,8 +125,9 @@ pub fn run(
     let reach = plan.confirmer.rules().widest_reach();
     let cut = Cut {
         body: plan.chunk,
-        // One byte before a run tells where it begins.
-        before: u64::from(reach.before.saturating_mul(LONGEST_STRETCH)).max(1),
+        // A hit may lie behind the first bytes of its literal; and one byte before a run tells
+        // where it begins.
+        before: (u64::from(reach.before) + AnchorSpec::LONGEST as u64) * u64::from(LONGEST_STRETCH),
         after: u64::from(reach.after.saturating_mul(LONGEST_STRETCH))
             .max(plan.table.longest as u64),
     };

@@ -17,7 +17,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::table::rarest_window;
+use super::table::{WINDOW, rarest_window};
 use crate::rule::AnchorSpec;
 use crate::unit::ByteClass;
 
@@ -58,7 +58,22 @@ impl Encoding {
             Self::Base64Utf16Le { .. } => LONGEST_STRETCH as usize,
         }
     }
+
+    /// Bytes of the literal, decoded, that may lie before the hit.
+    #[must_use]
+    pub fn skipped(self) -> usize {
+        match self {
+            Self::Utf16Le { skip } | Self::Utf16Be { skip } => skip,
+            // The first character that is the literal's own holds bits of its second byte.
+            Self::Base64 { .. } | Self::Base64Utf16Le { .. } => WINDOW,
+            Self::Plain => 0,
+        }
+    }
 }
+
+/// Bytes before a hit that are looked at in any case: whether UTF-16 has its low byte first shows
+/// where the text begins.
+pub const SIGHT: usize = 512;
 
 /// The longest stretch that one decoded byte can take on the disk: base64 of UTF-16, with room for
 /// the line breaks in it. What a rule may look at grows by this factor.
@@ -73,7 +88,14 @@ fn base64_class() -> ByteClass {
 #[must_use]
 pub fn forms(spec: &AnchorSpec) -> Vec<(AnchorSpec, Encoding)> {
     let mut forms = vec![(spec.clone(), Encoding::Plain)];
-    let AnchorSpec::Literal { bytes, nocase, follow } = spec else { return forms };
+    let AnchorSpec::Literal {
+        bytes,
+        nocase,
+        follow,
+    } = spec
+    else {
+        return forms;
+    };
     let piece = AnchorSpec::LONGEST / 2;
     let skip = rarest_window(bytes).min(bytes.len().saturating_sub(piece));
     let part = &bytes[skip..bytes.len().min(skip + piece)];
@@ -87,7 +109,11 @@ pub fn forms(spec: &AnchorSpec) -> Vec<(AnchorSpec, Encoding)> {
         nocase: *nocase,
         follow: follow.filter(|_| whole),
     };
-    let high = AnchorSpec::Literal { bytes: wide(false), nocase: *nocase, follow: None };
+    let high = AnchorSpec::Literal {
+        bytes: wide(false),
+        nocase: *nocase,
+        follow: None,
+    };
     forms.push((low, Encoding::Utf16Le { skip }));
     forms.push((high, Encoding::Utf16Be { skip }));
     // Upper and lower case have different base64; words mixed in other ways are not worth a form.
@@ -105,9 +131,24 @@ pub fn forms(spec: &AnchorSpec) -> Vec<(AnchorSpec, Encoding)> {
                 (in_base64(&utf16, shift), Encoding::Base64Utf16Le { shift }),
             ];
             for (bytes, encoding) in base64 {
-                let short = bytes.len() < 4;
-                let follow = short.then(base64_class);
-                forms.push((AnchorSpec::Literal { bytes, nocase: false, follow }, encoding));
+                let for_urls = bytes.iter().map(|byte| match byte {
+                    b'+' => b'-',
+                    b'/' => b'_',
+                    other => *other,
+                });
+                let for_urls: Vec<u8> = for_urls.collect();
+                let same = for_urls == bytes;
+                for bytes in [bytes, for_urls].into_iter().take(if same { 1 } else { 2 }) {
+                    let follow = (bytes.len() < WINDOW).then(base64_class);
+                    forms.push((
+                        AnchorSpec::Literal {
+                            bytes,
+                            nocase: false,
+                            follow,
+                        },
+                        encoding,
+                    ));
+                }
             }
         }
     }
@@ -134,7 +175,11 @@ mod tests {
     use super::*;
 
     fn literal(text: &str, nocase: bool) -> AnchorSpec {
-        AnchorSpec::Literal { bytes: text.as_bytes().to_vec(), nocase, follow: None }
+        AnchorSpec::Literal {
+            bytes: text.as_bytes().to_vec(),
+            nocase,
+            follow: None,
+        }
     }
 
     fn bytes(spec: &AnchorSpec) -> &[u8] {
@@ -155,7 +200,11 @@ mod tests {
                     .find(|(_, encoding)| *encoding == Encoding::Base64 { shift: before % 3 })
                     .unwrap();
                 let at = memchr::memmem::find(encoded.as_bytes(), bytes(&spec)).unwrap();
-                assert_eq!(at, before / 3 * 4 + FIRST_CHARACTER[before % 3], "{word} {before}");
+                assert_eq!(
+                    at,
+                    before / 3 * 4 + FIRST_CHARACTER[before % 3],
+                    "{word} {before}"
+                );
             }
         }
     }

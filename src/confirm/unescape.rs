@@ -36,7 +36,12 @@ impl View {
         origin: Vec<usize>,
         ends: Vec<usize>,
     ) -> Self {
-        Self { name, bytes, origin, ends }
+        Self {
+            name,
+            bytes,
+            origin,
+            ends,
+        }
     }
 
     /// Which escapes were undone: `json-xml` or `percent`.

@@ -122,7 +122,9 @@ impl<'a> Sink<'a> {
             }
         }
         if !early.is_empty() && !self.progress.stopped() {
-            self.take(Step::Problem("some chunks were lost; please report this".to_owned()))?;
+            self.take(Step::Problem(
+                "some chunks were lost; please report this".to_owned(),
+            ))?;
         }
         // A scan that was stopped leaves gaps; what lies behind them was still found.
         for step in early.into_values() {

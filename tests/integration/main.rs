@@ -10,6 +10,7 @@
 )]
 
 mod architecture;
+mod encodings;
 mod errors;
 mod fixture;
 #[cfg(feature = "gpu")]

@@ -502,7 +502,7 @@ fn an_escaped_key_is_found_where_it_lies_and_named_by_its_escapes() {
             "azure-storage-connection-string/bare-identifiable-key",
         );
         assert_eq!(found.secret, key.as_bytes());
-        assert_eq!(found.escapes, Some(escapes));
+        assert_eq!(found.encodings, [escapes]);
         let span: Range<usize> = found.span.start as usize..found.span.end as usize;
         assert!(text[span.clone()].len() > key.len());
         assert_eq!(text[span].chars().next(), key.chars().next());

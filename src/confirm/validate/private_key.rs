@@ -43,7 +43,6 @@ pub(super) const VALIDATORS: &[(&str, Validator)] = &[
     ("ssh-pem", ssh_pem),
     ("ssh-magic", ssh_magic),
     ("ssh-putty", ssh_putty),
-    ("ssh-wrapped-pem", ssh_wrapped_pem),
     ("any-pem", any::pem),
     ("pkcs12", any::pkcs12),
     ("gcp-service-account", any::service_account),
@@ -178,14 +177,6 @@ pub(super) fn ssh_putty(candidate: &Candidate<'_>) -> Judgement {
     judge(key, Verdict::Checksum)
 }
 
-/// A PEM file that was encoded in base64 once more.
-pub(super) fn ssh_wrapped_pem(candidate: &Candidate<'_>) -> Judgement {
-    judge(
-        unwrapped(candidate.secret()).and_then(|text| pem(&text)),
-        Verdict::Structure,
-    )
-}
-
 fn judge(key: Result<Key, Refusal>, verdict: Verdict) -> Judgement {
     match key {
         Ok(key) => key.judge(verdict),
@@ -199,19 +190,6 @@ fn pem(text: &[u8]) -> Result<Key, Refusal> {
         return Err(Refusal::Encrypted);
     }
     pkcs::parse(&block.label, &block.bytes)
-}
-
-/// The private key block of a PEM file in base64.
-fn unwrapped(base64: &[u8]) -> Result<Vec<u8>, Refusal> {
-    let text = decode_while_base64(&armor::unescape(base64));
-    let missing = Refusal::Broken("no END line");
-    // A certificate may follow in the same file.
-    let foot = b" PRIVATE KEY-----";
-    let mut feet = text.windows(foot.len()).enumerate();
-    let mut next = || feet.find(|(_, window)| *window == foot).map(|(at, _)| at);
-    let at = next().and_then(|_begin| next()).ok_or(missing)?;
-    let end = at.checked_add(foot.len()).ok_or(missing)?;
-    text.get(..end).map(<[u8]>::to_vec).ok_or(missing)
 }
 
 /// Decodes what base64 a text begins with; blanks and line ends do not count.
