@@ -11,6 +11,7 @@
 
 mod architecture;
 mod encodings;
+mod engines;
 mod errors;
 mod fixture;
 #[cfg(feature = "gpu")]
