@@ -123,7 +123,14 @@ fn seek(_: &File, _: u64, _: ExtentKind) -> Found {
     Found::Unknown
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[allow(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    reason = "tests write plain numbers and lists"
+)]
+#[cfg(unix)]
 mod tests {
     use std::os::unix::fs::FileExt;
 

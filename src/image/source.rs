@@ -24,6 +24,7 @@ pub(super) struct Source {
 
 enum Kind {
     File,
+    #[cfg_attr(not(unix), allow(dead_code, reason = "devices are not files there"))]
     Device,
 }
 

@@ -139,6 +139,12 @@ fn position(at: u64, index: usize) -> ImageOffset {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    reason = "tests write plain numbers and lists"
+)]
 mod tests {
     use proptest::prelude::*;
 

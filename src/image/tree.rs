@@ -233,7 +233,8 @@ fn inode(_: &Path) -> Option<(u64, u64)> {
     None
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;

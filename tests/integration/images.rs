@@ -1,5 +1,11 @@
 //! Images on real media: devices, failing sectors, files that change while they are read.
 
+#![cfg(unix)]
+#![allow(
+    clippy::single_range_in_vec_init,
+    reason = "a list of one range is meant as one"
+)]
+
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};

@@ -16,7 +16,8 @@
 )]
 #![allow(
     unsafe_code,
-    reason = "signal handlers and fixed mappings have no safe form"
+    clippy::as_conversions,
+    reason = "signal handlers and fixed mappings have no safe form, and handlers go by number"
 )]
 
 use std::fs::File;
@@ -25,10 +26,11 @@ use std::ops::Range;
 use std::os::fd::{AsRawFd, RawFd};
 use std::ptr;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use libc::{c_int, c_void, siginfo_t};
 
+use super::live::{Node, nodes};
 use super::record::Record;
 
 /// Keeps one map registered for as long as it lives.
@@ -41,7 +43,7 @@ pub(super) struct Guard {
 
 /// What the handler needs to know of a map.
 #[derive(Debug)]
-struct Watched {
+pub(super) struct Watched {
     /// Address of the first byte.
     start: usize,
     /// The file, for its present length.
@@ -66,7 +68,9 @@ impl Guard {
             patches: AtomicUsize::new(0),
         });
         let node = Node::claim();
-        node.set(Some(&watched));
+        let record = &watched.record;
+        let len = record.pages().saturating_mul(record.page());
+        node.set(watched.start, len, &raw const *watched);
         Ok(Self { watched, node })
     }
 
@@ -77,99 +81,14 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.node.set(None);
-        self.node.claimed.store(false, SeqCst);
+        self.node.release();
         // The map goes away with its zeros.
         PATCHES.fetch_sub(self.watched.patches.load(SeqCst), SeqCst);
     }
 }
 
-/// A place in the list of live maps. The list only grows, to the largest number of maps that ever
-/// lived at once, and nodes are used again, so walking it needs no lock.
-#[derive(Debug)]
-struct Node {
-    claimed: AtomicBool,
-    /// Counts changes: odd while one is under way.
-    turn: AtomicUsize,
-    start: AtomicUsize,
-    /// In whole pages, in bytes; zero if no map is here.
-    len: AtomicUsize,
-    watched: AtomicPtr<Watched>,
-    next: AtomicPtr<Node>,
-}
-
-static HEAD: AtomicPtr<Node> = AtomicPtr::new(ptr::null_mut());
-
 /// Separate stretches of zeros in all maps together; each costs the process a mapping or two.
 static PATCHES: AtomicUsize = AtomicUsize::new(0);
-
-impl Node {
-    /// A node for the caller alone.
-    fn claim() -> &'static Self {
-        let free = nodes().find(|node| {
-            node.claimed
-                .compare_exchange(false, true, SeqCst, SeqCst)
-                .is_ok()
-        });
-        free.unwrap_or_else(|| {
-            let node: &'static Self = Box::leak(Box::new(Self {
-                claimed: AtomicBool::new(true),
-                turn: AtomicUsize::new(0),
-                start: AtomicUsize::new(0),
-                len: AtomicUsize::new(0),
-                watched: AtomicPtr::new(ptr::null_mut()),
-                next: AtomicPtr::new(ptr::null_mut()),
-            }));
-            let mut head = HEAD.load(SeqCst);
-            loop {
-                node.next.store(head, SeqCst);
-                let new = ptr::from_ref(node).cast_mut();
-                match HEAD.compare_exchange(head, new, SeqCst, SeqCst) {
-                    Ok(_) => return node,
-                    Err(other) => head = other,
-                }
-            }
-        })
-    }
-
-    /// Only for the one who claimed the node.
-    fn set(&self, watched: Option<&Watched>) {
-        self.turn.fetch_add(1, SeqCst);
-        let (start, len, place) = match watched {
-            Some(watched) => {
-                let record = &watched.record;
-                let len = record.pages().saturating_mul(record.page());
-                (watched.start, len, ptr::from_ref(watched).cast_mut())
-            }
-            None => (0, 0, ptr::null_mut()),
-        };
-        self.start.store(start, SeqCst);
-        self.len.store(len, SeqCst);
-        self.watched.store(place, SeqCst);
-        self.turn.fetch_add(1, SeqCst);
-    }
-
-    /// The map here, if it holds the address. A node that changes meanwhile cannot be the one: a
-    /// thread that reads a map keeps it, and so its node, from changing.
-    fn holding(&self, address: usize) -> Option<*const Watched> {
-        let turn = self.turn.load(SeqCst);
-        let start = self.start.load(SeqCst);
-        let len = self.len.load(SeqCst);
-        let watched = self.watched.load(SeqCst);
-        let stable = turn & 1 == 0 && self.turn.load(SeqCst) == turn;
-        (stable && address.wrapping_sub(start) < len).then_some(watched.cast_const())
-    }
-}
-
-fn nodes() -> impl Iterator<Item = &'static Node> {
-    let mut next = HEAD.load(SeqCst);
-    std::iter::from_fn(move || {
-        // SAFETY: every pointer in the list comes from `Box::leak` in `Node::claim`, or is null.
-        let node: &'static Node = unsafe { next.as_ref() }?;
-        next = node.next.load(SeqCst);
-        Some(node)
-    })
-}
 
 static PREVIOUS: OnceLock<libc::sigaction> = OnceLock::new();
 
@@ -233,7 +152,10 @@ impl Watched {
     /// Puts zeros where the read failed. `false` if even that is impossible.
     fn repair(&self, address: usize) -> bool {
         let page = self.record.page();
-        let failed = address.wrapping_sub(self.start) / page;
+        let failed = address
+            .wrapping_sub(self.start)
+            .checked_div(page)
+            .unwrap_or(0);
         // SAFETY: the descriptor stays open as long as the map.
         let end = unsafe { libc::lseek(self.file, 0, libc::SEEK_END) };
         // A device that cannot tell its length any more is treated page by page.
@@ -242,7 +164,7 @@ impl Watched {
         {
             // Half of a terabyte may be gone: all of it is replaced at the first touch.
             self.record.count();
-            self.record.cut(end as u64);
+            self.record.cut(u64::try_from(end).unwrap_or(u64::MAX));
             let rest = end.div_ceil(page)..self.record.pages();
             return self.zero(rest) || self.give_up();
         }
@@ -276,7 +198,7 @@ impl Watched {
         #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
         {
             const UNIT: libc::off_t = 1 << 21;
-            let unit = at / UNIT * UNIT;
+            let unit = at & !(UNIT - 1);
             // SAFETY: no memory is involved. The unit must go, or its failure is given as the
             // answer again; the advice stays, since a damaged disk is better read without haste.
             unsafe {
@@ -322,14 +244,13 @@ impl Watched {
 /// may hold only so many mappings (65,530 by default on Linux) and every separate patch costs two,
 /// so on a disk with tens of thousands of them the patches grow.
 fn area(failed: usize, patches: usize, pages: usize) -> Range<usize> {
-    let step = match patches {
-        0..8_192 => return failed..failed.saturating_add(1),
-        8_192..16_384 => 1 << 8,
-        16_384..24_576 => 1 << 16,
+    let within = match patches {
+        0..8_192 => 0,
+        8_192..16_384 => 0xff,
+        16_384..24_576 => 0xffff,
         _ => return 0..pages,
     };
-    let start = failed / step * step;
-    start..start.saturating_add(step).min(pages)
+    failed & !within..(failed | within).saturating_add(1).min(pages)
 }
 
 /// Does with a signal that is not ours what would have been done without us.
@@ -368,28 +289,28 @@ unsafe fn pass_on(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     }
 }
 
-/// Where the thread's `errno` lies.
-#[cfg(target_os = "linux")]
+/// Where the thread's `errno` lies: every system has its own name for it.
 unsafe fn errno_location() -> *mut c_int {
-    // SAFETY: has no conditions.
-    unsafe { libc::__errno_location() }
-}
+    #[cfg(any(target_os = "illumos", target_os = "solaris"))]
+    use libc::___errno as location;
+    #[cfg(any(target_os = "android", target_os = "netbsd", target_os = "openbsd"))]
+    use libc::__errno as location;
+    #[cfg(any(target_os = "linux", target_os = "dragonfly"))]
+    use libc::__errno_location as location;
+    #[cfg(any(target_vendor = "apple", target_os = "freebsd"))]
+    use libc::__error as location;
 
-/// Where the thread's `errno` lies.
-#[cfg(target_os = "android")]
-unsafe fn errno_location() -> *mut c_int {
     // SAFETY: has no conditions.
-    unsafe { libc::__errno() }
-}
-
-/// Where the thread's `errno` lies.
-#[cfg(any(target_os = "freebsd", target_vendor = "apple"))]
-unsafe fn errno_location() -> *mut c_int {
-    // SAFETY: has no conditions.
-    unsafe { libc::__error() }
+    unsafe { location() }
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    reason = "tests write plain numbers and lists"
+)]
 mod tests {
     use std::os::unix::process::ExitStatusExt;
     use std::process::{Command, ExitStatus};
@@ -439,6 +360,8 @@ mod tests {
         let output = Command::new(std::env::current_exe().unwrap())
             .args([name, "--exact", "--nocapture"])
             .env(MARK, "1")
+            // A sanitizer's own handler would end the process in its own way.
+            .env("ASAN_OPTIONS", "handle_sigbus=0")
             .output()
             .unwrap();
         println!("{}", String::from_utf8_lossy(&output.stdout));

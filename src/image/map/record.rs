@@ -16,7 +16,8 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
 
 /// Bits in one word of the record.
-const WORD: usize = size_of::<usize>() * 8;
+#[allow(clippy::as_conversions, reason = "a constant has no other way")]
+const WORD: usize = usize::BITS as usize;
 
 /// The failures of one map. Pages and lengths are counted from the start of the map.
 #[derive(Debug)]
@@ -180,6 +181,13 @@ fn zeroed(words: usize) -> Box<[AtomicUsize]> {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::single_range_in_vec_init,
+    reason = "tests write plain numbers and lists"
+)]
 mod tests {
     use proptest::prelude::*;
 
@@ -238,14 +246,11 @@ mod tests {
             let mut bad = vec![false; len];
             for (start, count) in &marks {
                 record.mark(*start..start + count);
-                for at in start * 512..((start + count) * 512).min(len) {
-                    bad[at] = true;
-                }
+                let end = ((start + count) * 512).min(len);
+                bad[(start * 512).min(end)..end].fill(true);
             }
             record.cut(cut);
-            for at in (cut as usize).min(len)..len {
-                bad[at] = true;
-            }
+            bad[(cut as usize).min(len)..].fill(true);
             let ranges = record.unreadable();
             let mut listed = vec![false; len];
             for range in &ranges {
