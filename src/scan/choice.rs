@@ -100,7 +100,9 @@ impl Engines {
 /// a device file, so a look for one answers first.
 fn hardware_may_exist() -> bool {
     !cfg!(target_os = "linux")
-        || ["/dev/dri", "/dev/nvidiactl", "/dev/dxg"].iter().any(|path| Path::new(path).exists())
+        || ["/dev/dri", "/dev/nvidiactl", "/dev/dxg"]
+            .iter()
+            .any(|path| Path::new(path).exists())
 }
 
 #[cfg(feature = "gpu")]
