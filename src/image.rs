@@ -27,6 +27,7 @@ mod format;
 mod identity;
 mod map;
 mod mapping;
+mod qcow2;
 mod ranges;
 mod read;
 mod source;

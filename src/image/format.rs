@@ -11,7 +11,7 @@ use std::fmt;
 
 use super::files::Files;
 use super::mapping::{Concat, Mapping};
-use super::{ImageError, split};
+use super::{ImageError, qcow2, split};
 
 /// Most images below one another: overlay, its backing file, and so on.
 const MAX_DEPTH: u32 = 16;
@@ -24,6 +24,8 @@ pub enum Format {
     Raw,
     /// The disk as it is, in several files.
     Split,
+    /// QEMU's own format, version 2 or 3.
+    Qcow2,
 }
 
 impl fmt::Display for Format {
@@ -31,6 +33,7 @@ impl fmt::Display for Format {
         f.write_str(match self {
             Self::Raw => "raw",
             Self::Split => "split raw",
+            Self::Qcow2 => "qcow2",
         })
     }
 }
@@ -89,6 +92,7 @@ pub(super) fn open(
     match format.unwrap_or_else(|| detect(files, file)) {
         Format::Raw => Ok(Opened::plain(files, file)),
         Format::Split => split::open(files, file),
+        Format::Qcow2 => qcow2::open(files, file, depth),
     }
 }
 
@@ -111,8 +115,8 @@ pub(super) fn open_named(
 fn detect(files: &Files, file: usize) -> Format {
     let head = files.slice(file, 0, 512);
     let has = |at: usize, magic: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(magic));
-    if false {
-        Format::Raw
+    if has(0, b"QFI\xfb") {
+        Format::Qcow2
                         } else if split::is_first_piece(files.path(file)) {
         Format::Split
     } else {
