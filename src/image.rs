@@ -34,6 +34,7 @@ mod source;
 mod split;
 mod stream;
 pub mod tree;
+mod vhd;
 mod written;
 
 use std::path::Path;

@@ -11,7 +11,7 @@ use std::fmt;
 
 use super::files::Files;
 use super::mapping::{Concat, Mapping};
-use super::{ImageError, qcow2, split};
+use super::{ImageError, qcow2, split, vhd};
 
 /// Most images below one another: overlay, its backing file, and so on.
 const MAX_DEPTH: u32 = 16;
@@ -26,6 +26,8 @@ pub enum Format {
     Split,
     /// QEMU's own format, version 2 or 3.
     Qcow2,
+    /// Microsoft's older format: fixed, dynamic or differencing.
+    Vhd,
 }
 
 impl fmt::Display for Format {
@@ -34,6 +36,7 @@ impl fmt::Display for Format {
             Self::Raw => "raw",
             Self::Split => "split raw",
             Self::Qcow2 => "qcow2",
+            Self::Vhd => "VHD",
         })
     }
 }
@@ -93,6 +96,7 @@ pub(super) fn open(
         Format::Raw => Ok(Opened::plain(files, file)),
         Format::Split => split::open(files, file),
         Format::Qcow2 => qcow2::open(files, file, depth),
+        Format::Vhd => vhd::open(files, file, depth),
     }
 }
 
@@ -117,7 +121,9 @@ fn detect(files: &Files, file: usize) -> Format {
     let has = |at: usize, magic: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(magic));
     if has(0, b"QFI\xfb") {
         Format::Qcow2
-                        } else if split::is_first_piece(files.path(file)) {
+                    } else if has(0, b"conectix") || vhd::is_fixed(files, file) {
+        Format::Vhd
+    } else if split::is_first_piece(files.path(file)) {
         Format::Split
     } else {
         Format::Raw
