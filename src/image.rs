@@ -35,6 +35,7 @@ mod split;
 mod stream;
 pub mod tree;
 mod vhd;
+mod vhdx;
 mod written;
 
 use std::path::Path;

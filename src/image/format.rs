@@ -11,7 +11,7 @@ use std::fmt;
 
 use super::files::Files;
 use super::mapping::{Concat, Mapping};
-use super::{ImageError, qcow2, split, vhd};
+use super::{ImageError, qcow2, split, vhd, vhdx};
 
 /// Most images below one another: overlay, its backing file, and so on.
 const MAX_DEPTH: u32 = 16;
@@ -28,6 +28,8 @@ pub enum Format {
     Qcow2,
     /// Microsoft's older format: fixed, dynamic or differencing.
     Vhd,
+    /// Microsoft's newer format.
+    Vhdx,
 }
 
 impl fmt::Display for Format {
@@ -37,6 +39,7 @@ impl fmt::Display for Format {
             Self::Split => "split raw",
             Self::Qcow2 => "qcow2",
             Self::Vhd => "VHD",
+            Self::Vhdx => "VHDX",
         })
     }
 }
@@ -97,6 +100,7 @@ pub(super) fn open(
         Format::Split => split::open(files, file),
         Format::Qcow2 => qcow2::open(files, file, depth),
         Format::Vhd => vhd::open(files, file, depth),
+        Format::Vhdx => vhdx::open(files, file, depth),
     }
 }
 
@@ -121,7 +125,9 @@ fn detect(files: &Files, file: usize) -> Format {
     let has = |at: usize, magic: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(magic));
     if has(0, b"QFI\xfb") {
         Format::Qcow2
-                    } else if has(0, b"conectix") || vhd::is_fixed(files, file) {
+    } else if has(0, b"vhdxfile") {
+        Format::Vhdx
+                } else if has(0, b"conectix") || vhd::is_fixed(files, file) {
         Format::Vhd
     } else if split::is_first_piece(files.path(file)) {
         Format::Split
