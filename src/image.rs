@@ -36,6 +36,7 @@ mod stream;
 pub mod tree;
 mod vhd;
 mod vhdx;
+mod vmdk;
 mod written;
 
 use std::path::Path;

@@ -11,7 +11,7 @@ use std::fmt;
 
 use super::files::Files;
 use super::mapping::{Concat, Mapping};
-use super::{ImageError, qcow2, split, vhd, vhdx};
+use super::{ImageError, qcow2, split, vhd, vhdx, vmdk};
 
 /// Most images below one another: overlay, its backing file, and so on.
 const MAX_DEPTH: u32 = 16;
@@ -30,6 +30,8 @@ pub enum Format {
     Vhd,
     /// Microsoft's newer format.
     Vhdx,
+    /// VMware's format, in one file or several.
+    Vmdk,
 }
 
 impl fmt::Display for Format {
@@ -40,6 +42,7 @@ impl fmt::Display for Format {
             Self::Qcow2 => "qcow2",
             Self::Vhd => "VHD",
             Self::Vhdx => "VHDX",
+            Self::Vmdk => "VMDK",
         })
     }
 }
@@ -101,6 +104,7 @@ pub(super) fn open(
         Format::Qcow2 => qcow2::open(files, file, depth),
         Format::Vhd => vhd::open(files, file, depth),
         Format::Vhdx => vhdx::open(files, file, depth),
+        Format::Vmdk => vmdk::open(files, file, depth),
     }
 }
 
@@ -127,7 +131,9 @@ fn detect(files: &Files, file: usize) -> Format {
         Format::Qcow2
     } else if has(0, b"vhdxfile") {
         Format::Vhdx
-                } else if has(0, b"conectix") || vhd::is_fixed(files, file) {
+    } else if has(0, b"KDMV") || has(0, b"COWD") || has(0, b"# Disk DescriptorFile") {
+        Format::Vmdk
+            } else if has(0, b"conectix") || vhd::is_fixed(files, file) {
         Format::Vhd
     } else if split::is_first_piece(files.path(file)) {
         Format::Split
