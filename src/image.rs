@@ -34,6 +34,7 @@ mod source;
 mod split;
 mod stream;
 pub mod tree;
+mod vdi;
 mod vhd;
 mod vhdx;
 mod vmdk;

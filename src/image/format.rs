@@ -11,7 +11,7 @@ use std::fmt;
 
 use super::files::Files;
 use super::mapping::{Concat, Mapping};
-use super::{ImageError, qcow2, split, vhd, vhdx, vmdk};
+use super::{ImageError, qcow2, split, vdi, vhd, vhdx, vmdk};
 
 /// Most images below one another: overlay, its backing file, and so on.
 const MAX_DEPTH: u32 = 16;
@@ -32,6 +32,8 @@ pub enum Format {
     Vhdx,
     /// VMware's format, in one file or several.
     Vmdk,
+    /// `VirtualBox`'s format.
+    Vdi,
 }
 
 impl fmt::Display for Format {
@@ -43,6 +45,7 @@ impl fmt::Display for Format {
             Self::Vhd => "VHD",
             Self::Vhdx => "VHDX",
             Self::Vmdk => "VMDK",
+            Self::Vdi => "VDI",
         })
     }
 }
@@ -105,6 +108,7 @@ pub(super) fn open(
         Format::Vhd => vhd::open(files, file, depth),
         Format::Vhdx => vhdx::open(files, file, depth),
         Format::Vmdk => vmdk::open(files, file, depth),
+        Format::Vdi => vdi::open(files, file),
     }
 }
 
@@ -133,7 +137,9 @@ fn detect(files: &Files, file: usize) -> Format {
         Format::Vhdx
     } else if has(0, b"KDMV") || has(0, b"COWD") || has(0, b"# Disk DescriptorFile") {
         Format::Vmdk
-            } else if has(0, b"conectix") || vhd::is_fixed(files, file) {
+        } else if has(64, b"\x7f\x10\xda\xbe") {
+        Format::Vdi
+    } else if has(0, b"conectix") || vhd::is_fixed(files, file) {
         Format::Vhd
     } else if split::is_first_piece(files.path(file)) {
         Format::Split
