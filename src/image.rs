@@ -20,6 +20,7 @@
 mod block;
 mod describe;
 mod error;
+mod ewf;
 mod extent;
 mod field;
 mod files;

@@ -11,7 +11,7 @@ use std::fmt;
 
 use super::files::Files;
 use super::mapping::{Concat, Mapping};
-use super::{ImageError, qcow2, split, vdi, vhd, vhdx, vmdk};
+use super::{ImageError, ewf, qcow2, split, vdi, vhd, vhdx, vmdk};
 
 /// Most images below one another: overlay, its backing file, and so on.
 const MAX_DEPTH: u32 = 16;
@@ -34,6 +34,8 @@ pub enum Format {
     Vmdk,
     /// `VirtualBox`'s format.
     Vdi,
+    /// `EnCase`'s format, version 1 (`.E01`), in one file or several.
+    Ewf,
 }
 
 impl fmt::Display for Format {
@@ -46,6 +48,7 @@ impl fmt::Display for Format {
             Self::Vhdx => "VHDX",
             Self::Vmdk => "VMDK",
             Self::Vdi => "VDI",
+            Self::Ewf => "EWF",
         })
     }
 }
@@ -109,6 +112,7 @@ pub(super) fn open(
         Format::Vhdx => vhdx::open(files, file, depth),
         Format::Vmdk => vmdk::open(files, file, depth),
         Format::Vdi => vdi::open(files, file),
+        Format::Ewf => ewf::open(files, file),
     }
 }
 
@@ -137,7 +141,9 @@ fn detect(files: &Files, file: usize) -> Format {
         Format::Vhdx
     } else if has(0, b"KDMV") || has(0, b"COWD") || has(0, b"# Disk DescriptorFile") {
         Format::Vmdk
-        } else if has(64, b"\x7f\x10\xda\xbe") {
+    } else if has(0, b"EVF\x09\x0d\x0a\xff\x00") {
+        Format::Ewf
+    } else if has(64, b"\x7f\x10\xda\xbe") {
         Format::Vdi
     } else if has(0, b"conectix") || vhd::is_fixed(files, file) {
         Format::Vhd
