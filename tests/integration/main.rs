@@ -10,6 +10,7 @@
 )]
 
 mod architecture;
+mod containers;
 mod errors;
 mod fixture;
 #[cfg(feature = "gpu")]
