@@ -151,6 +151,16 @@ impl Image {
         self.opened.format
     }
 
+    /// What container a file opened with [`open_plain`](Self::open_plain) is, if its bytes are not
+    /// the disk's: they may be compressed, or out of order.
+    #[must_use]
+    pub fn unopened(&self) -> Option<Format> {
+        let plain = self.format() == Format::Raw;
+        let found = plain.then(|| format::detect(&self.files, 0))?;
+        let same = matches!(found, Format::Raw | Format::Split) || vhd::is_fixed(&self.files, 0);
+        (!same).then_some(found)
+    }
+
     /// The bytes of its first file as they lie: those of the disk if the image is raw.
     #[must_use]
     pub fn map(&self) -> &Arc<Map> {

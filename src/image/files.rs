@@ -11,10 +11,12 @@
     clippy::indexing_slicing
 )]
 
+use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::identity::Identity;
+use super::ranges::Ranges;
 use super::source::Source;
 use super::{ImageError, Map, Options};
 
@@ -40,6 +42,8 @@ pub(super) struct Member {
     pub(super) identity: Identity,
     /// A block device rather than a regular file.
     pub(super) device: bool,
+    /// What could not be read when so many reads had failed.
+    failed: Mutex<(u64, Ranges)>,
 }
 
 impl Member {
@@ -59,7 +63,22 @@ impl Member {
             map: Arc::new(map),
             identity,
             device,
+            failed: Mutex::default(),
         })
+    }
+
+    /// Whether some of these bytes could not be read, and are zeros in the map instead. To be
+    /// asked after they were looked at.
+    pub(super) fn lost(&self, range: Range<u64>) -> bool {
+        let faults = self.map.faults();
+        if faults == 0 {
+            return false;
+        }
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if failed.0 != faults {
+            *failed = (faults, self.map.unreadable().into_iter().collect());
+        }
+        failed.1.within(range).next().is_some()
     }
 }
 
@@ -179,10 +198,13 @@ impl Files {
             .unwrap_or_default()
     }
 
-    /// A copy of `N` bytes at `at`, if the file has as many.
+    /// A copy of `N` bytes at `at`, if the file has as many and they could be read: a table entry
+    /// that is only zero because its sector failed must not pass for an empty one.
     pub(super) fn array<const N: usize>(&self, file: usize, at: u64) -> Option<[u8; N]> {
         let len = u64::try_from(N).ok()?;
-        self.slice(file, at, len).try_into().ok()
+        let bytes = self.slice(file, at, len).try_into().ok()?;
+        let lost = self.get(file)?.lost(at..at.saturating_add(len));
+        (!lost).then_some(bytes)
     }
 }
 

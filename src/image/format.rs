@@ -132,7 +132,7 @@ pub(super) fn open_named(
 
 /// Wrappers are told by their first bytes, except a fixed VHD, which begins like the disk it holds
 /// and is told by its last.
-fn detect(files: &Files, file: usize) -> Format {
+pub(super) fn detect(files: &Files, file: usize) -> Format {
     let head = files.slice(file, 0, 512);
     let has = |at: usize, magic: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(magic));
     if has(0, b"QFI\xfb") {

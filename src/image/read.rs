@@ -135,9 +135,8 @@ impl Image {
             Place::File { file, at } => {
                 let bytes = self.files.slice(file, at, piece.len);
                 copy(bytes, buf);
-                let map = &self.files.get(file)?.map;
                 let stored = at..at.saturating_add(piece.len);
-                let failed = map.faults() > 0 && touches(&map.unreadable(), &stored);
+                let failed = self.files.get(file)?.lost(stored);
                 failed.then_some("its sector cannot be read")
             }
             Place::Block(block) => match cache.decode(self.id, &self.files, &block) {
@@ -249,11 +248,4 @@ fn copy(bytes: &[u8], buf: &mut [u8]) {
     let (here, rest) = buf.split_at_mut(len);
     here.copy_from_slice(bytes.get(..len).unwrap_or_default());
     rest.fill(0);
-}
-
-fn touches(ranges: &[Range<u64>], wanted: &Range<u64>) -> bool {
-    let after = ranges.partition_point(|range| range.end <= wanted.start);
-    ranges
-        .get(after)
-        .is_some_and(|range| range.start < wanted.end)
 }

@@ -280,7 +280,9 @@ impl Mapping for Vhd {
                 .unwrap_or(0);
             byte.map(|byte| byte & mask != 0)
         };
-        let Some(here) = set(sector.index) else {
+        let whole = block_at..block_at.saturating_add(self.bitmap);
+        let sound = files.get(self.file).is_some_and(|file| !file.lost(whole));
+        let Some(here) = set(sector.index).filter(|_| sound) else {
             return Piece::lost(cell.left, "the container ends within a sector bitmap");
         };
         let mut len = sector.left;

@@ -137,7 +137,16 @@ impl<'a> Source<'a> {
         done: &Sender<Done>,
     ) -> Sent {
         match Image::open_plain(path) {
-            Ok(image) => self.opened(image, origin, None, watched, chunks, done),
+            Ok(image) => {
+                let caveat = image.unopened().map(|format| {
+                    format!(
+                        "{} is a {format} container and was searched as it lies; what it \
+                         compresses or splits was not seen, scan it as an image of its own",
+                        path.display()
+                    )
+                });
+                self.opened(image, origin, caveat, watched, chunks, done)
+            }
             Err(error) => self.step(Step::Problem(error.to_string()), done),
         }
     }

@@ -11,11 +11,13 @@
 
 mod architecture;
 mod containers;
+mod damage;
 mod errors;
 mod fixture;
 #[cfg(feature = "gpu")]
 mod gpu;
 mod images;
+mod linked;
 mod private_keys;
 mod scan;
 #[cfg(feature = "gpu")]
