@@ -1,9 +1,13 @@
 //! Opening what is to be searched, and knowing how much of it could be read.
 //!
+//! An image is a disk as its machine saw it, whatever container it lies in: positions are those of
+//! the disk, and what the container says of each stretch ([`Image::extents`]) decides whether it is
+//! searched where it lies, skipped as a hole, or decoded first.
+//!
 //! Evidence is opened for reading only, mapped rather than copied, and never trusted to stay as it
 //! was: a file may shrink, a sector may fail, a program may write to the disk while it is searched.
 //! None of that may stop the scan or look like a clean result, so an [`Image`] can say afterwards
-//! which bytes nobody saw ([`Map::unreadable`]) and whether it is still the same file
+//! which bytes nobody saw ([`Image::unreadable`]) and whether it is still the same file
 //! ([`Image::changed`]).
 
 #![warn(
@@ -13,31 +17,63 @@
     clippy::indexing_slicing
 )]
 
+mod block;
+mod describe;
 mod error;
+mod ewf;
 mod extent;
+mod field;
+mod files;
+mod format;
 mod identity;
 mod map;
+mod mapping;
+mod qcow2;
+mod ranges;
+mod read;
 mod source;
+mod split;
 mod stream;
 pub mod tree;
+mod vdi;
+mod vhd;
+mod vhdx;
+mod vmdk;
+mod written;
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
+pub use block::Cache;
+pub use describe::{Description, Part};
 pub use error::ImageError;
-pub use extent::{Extent, ExtentKind, Extents};
+pub use extent::{Extent, ExtentKind, Extents, Stored};
+pub use format::Format;
 pub use map::Map;
+pub use read::ReadError;
+pub use split::is_first_piece;
 pub use stream::{Stream, StreamError, StreamPiece};
 
-use identity::Identity;
-use source::Source;
+use files::Files;
+use format::Opened;
+use ranges::Ranges;
 
-/// A regular file or block device, mapped for reading.
+/// How an image may be opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Whether a name inside an image (a backing file, an extent) may lead outside the folder of
+    /// the image. Only for images whose maker is trusted: such a name can lead to any file.
+    pub parts_outside: bool,
+}
+
+/// A disk: a regular file or block device, or a container in one or several files, mapped for
+/// reading.
 ///
 /// ```no_run
 /// use keydredge::image::{ExtentKind, Image};
 ///
-/// let image = Image::open("web01.img")?;
+/// let image = Image::open("web01.qcow2")?;
 /// for extent in image.extents().filter(|extent| extent.kind == ExtentKind::Data) {
 ///     println!("{} bytes at {}", extent.len, extent.start);
 /// }
@@ -48,73 +84,122 @@ use source::Source;
 /// ```
 #[derive(Debug)]
 pub struct Image {
-    path: PathBuf,
-    map: Arc<Map>,
-    identity: Identity,
-    device: bool,
+    /// Tells images apart in a [`Cache`].
+    id: u64,
+    files: Files,
+    opened: Opened,
+    len: u64,
+    /// What could not be decoded so far.
+    lost: Mutex<Ranges>,
 }
 
 impl Image {
-    /// Opens and maps a regular file or a block device; symbolic links are followed.
+    /// Opens a disk image, recognised by its content: raw, split raw, qcow2, VHD, VHDX, VMDK, VDI
+    /// or EWF. Symbolic links are followed.
     ///
     /// # Errors
     /// If the path names nothing, a directory, something without a fixed length (pipe, socket,
-    /// character device), or a file that may not be read or cannot be mapped.
+    /// character device), or a file that may not be read or cannot be mapped; if the container's
+    /// header is damaged, of an unknown kind or encrypted; if another file that the image needs is
+    /// missing or lies where it may not.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, ImageError> {
+        Self::open_with(path, Options::default())
+    }
+
+    /// As [`open`](Self::open), with options.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub fn open_with(path: impl AsRef<Path>, options: Options) -> Result<Self, ImageError> {
         let path = path.as_ref();
-        let Source { file, len, device } = Source::open(path)?;
-        let identity = Identity::of(&file, len).map_err(|reason| ImageError::Open {
-            path: path.to_owned(),
-            reason,
-        })?;
-        let map = Map::new(file, len).map_err(|reason| ImageError::Map {
-            path: path.to_owned(),
-            reason,
-        })?;
-        Ok(Self {
-            path: path.to_owned(),
-            map: Arc::new(map),
-            identity,
-            device,
-        })
+        let mut files = Files::new(path, options)?;
+        let opened = format::open(&mut files, 0, None, 0)?;
+        Ok(Self::of(files, opened))
+    }
+
+    /// Opens a file as the bytes it consists of, whatever they mean.
+    ///
+    /// # Errors
+    /// If it cannot be opened or mapped.
+    pub fn open_plain(path: impl AsRef<Path>) -> Result<Self, ImageError> {
+        let path = path.as_ref();
+        let files = Files::new(path, Options::default())?;
+        let opened = Opened::plain(&files, 0);
+        Ok(Self::of(files, opened))
+    }
+
+    fn of(files: Files, opened: Opened) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            len: opened.mapping.len(),
+            files,
+            opened,
+            lost: Mutex::default(),
+        }
     }
 
     /// The path it was opened by.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        self.files.path(0)
     }
 
-    /// The bytes.
+    /// What kind of container it is.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.opened.format
+    }
+
+    /// What container a file opened with [`open_plain`](Self::open_plain) is, if its bytes are not
+    /// the disk's: they may be compressed, or out of order.
+    #[must_use]
+    pub fn unopened(&self) -> Option<Format> {
+        let plain = self.format() == Format::Raw;
+        let found = plain.then(|| format::detect(&self.files, 0))?;
+        let same = matches!(found, Format::Raw | Format::Split) || vhd::is_fixed(&self.files, 0);
+        (!same).then_some(found)
+    }
+
+    /// The bytes of its first file as they lie: those of the disk if the image is raw.
     #[must_use]
     pub fn map(&self) -> &Arc<Map> {
-        &self.map
+        self.files.first()
     }
 
-    /// Length in bytes when it was opened.
+    /// Its files: the one it was opened by, then those it names or that continue it.
+    pub fn files(&self) -> impl Iterator<Item = (&Path, &Arc<Map>)> {
+        self.files
+            .iter()
+            .map(|file| (file.path.as_path(), &file.map))
+    }
+
+    /// Length of the disk in bytes.
     #[must_use]
     pub fn len(&self) -> u64 {
-        self.identity.len()
+        self.len
     }
 
-    /// Whether it had no bytes when it was opened.
+    /// Whether the disk has no bytes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.len == 0
     }
 
     /// Whether it is a block device rather than a regular file.
     #[must_use]
     pub fn is_device(&self) -> bool {
-        self.device
+        self.files.get(0).is_some_and(|file| file.device)
     }
 
-    /// Stretches of data and holes in ascending order, tiling the image from its first byte to its
-    /// last. Asked of the file system one by one, so an image of millions of extents costs no
-    /// memory. Where holes cannot be told, all is data.
+    /// Stretches of data, of holes and of what cannot be read, in ascending order, tiling the disk
+    /// from its first byte to its last. Two of the same kind may follow each other, where they are
+    /// stored in different places. Asked of the container's tables and the file system one by one,
+    /// so an image of millions of extents costs no memory. Where holes cannot be told, all is
+    /// data.
     #[must_use]
-    pub fn extents(&self) -> Extents {
-        Extents::new(Arc::clone(&self.map), self.len())
+    pub fn extents(&self) -> Extents<'_> {
+        Extents::new(self)
     }
 
     /// Number of bytes in holes: never written, read as zeros, not worth reading.
@@ -125,13 +210,15 @@ impl Image {
             .fold(0, |sum, extent| sum.saturating_add(extent.len))
     }
 
-    /// A sentence saying how the image differs from when it was opened (length, time of last
-    /// modification, another file under its name), or `None` if it does not. Asked at the end of a
-    /// scan: findings in an image that changed cannot be repeated.
+    /// A sentence saying how one of its files differs from when it was opened (length, time of
+    /// last modification, another file under its name), or `None` if none does. Asked at the end of
+    /// a scan: findings in an image that changed cannot be repeated.
     #[must_use]
     pub fn changed(&self) -> Option<String> {
-        let now = self.map.current_len();
-        self.identity.change(self.map.file(), now, &self.path)
+        self.files.iter().find_map(|file| {
+            let now = file.map.current_len();
+            file.identity.change(file.map.file(), now, &file.path)
+        })
     }
 }
 

@@ -26,24 +26,41 @@ impl Cut {
     /// The pieces of one extent, in order. `wanted` limits the bodies (`--range`), not the
     /// margins: a secret that begins inside the range is still read to its end.
     pub fn pieces(self, extent: Range<u64>, wanted: Range<u64>) -> impl Iterator<Item = Piece> {
-        let start = extent.start.max(wanted.start);
-        let end = extent.end.min(wanted.end);
+        self.pieces_of_run(extent.start, move |to| to.min(extent.end), wanted)
+    }
+
+    /// The pieces of a run that begins at `start` and whose end is not known yet: `reach` tells
+    /// how far it goes, at most up to the position it is given. So a run of a million extents is
+    /// cut without looking at all of them first, and no window ends where two of them meet.
+    pub fn pieces_of_run(
+        self,
+        start: u64,
+        mut reach: impl FnMut(u64) -> u64,
+        wanted: Range<u64>,
+    ) -> impl Iterator<Item = Piece> {
         let step = self.body.max(1);
-        let mut next = start;
+        let mut next = start.max(wanted.start);
         std::iter::from_fn(move || {
-            if next >= end {
+            if next >= wanted.end {
                 return None;
             }
             // Cut at multiples of the body length, so that a range changes only the first piece.
             let stop = (next / step)
                 .saturating_add(1)
                 .saturating_mul(step)
-                .min(end);
-            let body = next..stop;
-            next = stop;
-            let window = body.start.saturating_sub(self.before).max(extent.start)
-                ..body.end.saturating_add(self.after).min(extent.end);
-            Some(Piece { body, window })
+                .min(wanted.end);
+            let window_end = reach(stop.saturating_add(self.after));
+            let body = next..stop.min(window_end);
+            if body.is_empty() {
+                return None;
+            }
+            next = body.end;
+            let window_start = body.start.saturating_sub(self.before).max(start);
+            let after = body.end.saturating_add(self.after);
+            Some(Piece {
+                window: window_start..after.min(window_end),
+                body,
+            })
         })
     }
 }

@@ -107,7 +107,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<Ended, Failure> {
 fn data(args: &BenchArgs) -> Result<(Bytes, String), Failure> {
     let limit = usize::try_from(args.bytes).unwrap_or(usize::MAX);
     if let Some(path) = &args.image {
-        let image = Image::open(path).map_err(|error| Failure::usage(error.to_string()))?;
+        let image = Image::open_plain(path).map_err(|error| Failure::usage(error.to_string()))?;
         let bytes = Bytes::mapped(Arc::clone(image.map()), 0..limit);
         if bytes.is_empty() {
             return Err(Failure::usage(format!(

@@ -44,7 +44,8 @@ pub struct Summary {
     pub files: u64,
     /// Bytes searched.
     pub bytes_read: u64,
-    /// Bytes not searched because the file system says they are a hole.
+    /// Bytes not searched because they were never written, by the word of the file system or the
+    /// container.
     pub bytes_skipped: u64,
     /// Bytes that could not be read.
     pub bytes_unreadable: u64,

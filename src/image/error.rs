@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::unit::ImageOffset;
+
 /// Why an image cannot be searched. Paths are shown quoted, so that control characters in a
 /// hostile name do not reach a terminal.
 #[derive(Debug, thiserror::Error)]
@@ -71,4 +73,45 @@ pub enum ImageError {
         /// The operating system's answer.
         reason: io::Error,
     },
+    /// A structure of a container is not what its format demands.
+    #[error("{path:?}: at {at}: {what}")]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// Where in the file.
+        at: ImageOffset,
+        /// What was found and what was expected.
+        what: String,
+    },
+    /// A container that is encrypted, or of a kind or version this program does not read.
+    #[error("{path:?} cannot be read as a disk: {what}")]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        what: String,
+    },
+    /// Another file that the image needs cannot be used.
+    #[error("{path:?} needs its {role} {part:?}, which {reason}")]
+    Part {
+        /// The file that names it.
+        path: PathBuf,
+        /// The file named.
+        part: PathBuf,
+        /// What it is to the image.
+        role: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl ImageError {
+    /// Whether the file itself can be read, so that its bytes can still be searched as they lie.
+    #[must_use]
+    pub fn is_about_the_container(&self) -> bool {
+        matches!(
+            self,
+            Self::Corrupt { .. } | Self::Unsupported { .. } | Self::Part { .. }
+        )
+    }
 }

@@ -1,8 +1,8 @@
-//! Which stretches of a sparse file were ever written.
+//! Which stretches of an image hold bytes that were ever written.
 //!
 //! A terabyte image often holds a hundred gigabytes; the rest are holes, which read as zeros and
-//! hold no secret. The file system knows them (`lseek` with `SEEK_DATA` and `SEEK_HOLE`, added to
-//! POSIX in its 2024 edition), so they are skipped without being read.
+//! hold no secret. A container knows its holes from its tables, and the file system those of the
+//! container's files, so they are skipped without being read.
 
 #![warn(
     clippy::arithmetic_side_effects,
@@ -11,13 +11,22 @@
     clippy::indexing_slicing
 )]
 
-use std::fs::File;
-use std::sync::Arc;
+use std::ops::Range;
 
-use super::Map;
+use super::Image;
+use super::mapping::{Piece, Place};
+use super::written::written_at;
 use crate::unit::ImageOffset;
 
-/// A stretch of an image.
+/// Most pieces of a container that are joined to one extent, so that asking for the next extent is
+/// a short step whatever the container.
+const MAX_JOINED: usize = 4096;
+
+/// How many times the length of its files an image may hold. Compression explains a factor of a
+/// thousand; tables that name the same bytes again and again explain any.
+const MAX_EXPANSION: u64 = 1 << 16;
+
+/// A stretch of an image, in the guest's positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extent {
     /// Its first byte.
@@ -26,6 +35,8 @@ pub struct Extent {
     pub len: u64,
     /// Whether it has to be read.
     pub kind: ExtentKind,
+    /// Where its bytes are stored.
+    pub stored: Stored,
 }
 
 /// What an extent holds.
@@ -33,213 +44,172 @@ pub struct Extent {
 pub enum ExtentKind {
     /// Bytes that may be anything.
     Data,
-    /// Never written: zeros by the file system's word.
+    /// Never written: zeros by the word of the container or the file system.
     Hole,
+    /// Bytes that the container promises and does not hold: it is damaged or cut short.
+    Unreadable,
+}
+
+/// Where an extent's bytes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// In a file as they are, one after the other.
+    Mapped {
+        /// Which of the image's files, by its place in [`Image::files`].
+        file: usize,
+        /// Position in that file.
+        at: u64,
+    },
+    /// In compressed blocks.
+    Compressed,
+    /// Nowhere.
+    Nowhere,
+}
+
+/// How many table entries one byte of a file may stand for: the smallest is a bit of a bitmap.
+const ENTRIES_PER_BYTE: u64 = 8;
+
+/// The pieces of an image in ascending order, with their positions. Ends in a lost piece if the
+/// tables turn out to be endless.
+#[derive(Debug)]
+pub(super) struct Pieces<'a> {
+    image: &'a Image,
+    next: u64,
+    /// Bytes that may still follow.
+    bytes: u64,
+    /// Table entries that may still follow.
+    entries: u64,
+}
+
+impl<'a> Pieces<'a> {
+    pub(super) fn new(image: &'a Image) -> Self {
+        let files = image.files.count();
+        let stored = (0..files).fold(0_u64, |sum, file| sum.saturating_add(image.files.len(file)));
+        Self {
+            image,
+            next: 0,
+            bytes: stored.saturating_mul(MAX_EXPANSION),
+            entries: stored.saturating_mul(ENTRIES_PER_BYTE),
+        }
+    }
+}
+
+impl Iterator for Pieces<'_> {
+    type Item = (u64, Piece);
+
+    fn next(&mut self) -> Option<(u64, Piece)> {
+        let at = self.next;
+        let left = self.image.len().checked_sub(at).filter(|left| *left > 0)?;
+        let mut piece = self.image.piece_at(at);
+        let stored = match piece.place {
+            Place::Zero | Place::Lost(_) => 0,
+            Place::File { .. } | Place::Block(_) => piece.len,
+        };
+        match (self.bytes.checked_sub(stored), self.entries.checked_sub(1)) {
+            (Some(bytes), Some(entries)) => (self.bytes, self.entries) = (bytes, entries),
+            _ => piece = Piece::lost(left, "its tables name the same bytes again and again"),
+        }
+        self.next = at.saturating_add(piece.len);
+        Some((at, piece))
+    }
 }
 
 /// The extents of one image in ascending order; see [`Image::extents`](super::Image::extents).
 #[derive(Debug)]
-pub struct Extents {
-    map: Arc<Map>,
-    next: u64,
-    len: u64,
+pub struct Extents<'a> {
+    pieces: Pieces<'a>,
+    /// What is left of the last piece.
+    rest: Option<(u64, Piece)>,
+    /// Found already, to be yielded next.
+    ahead: Option<Extent>,
+    /// For each file, what the file system said last.
+    known: Vec<Option<(Range<u64>, bool)>>,
 }
 
-impl Extents {
-    pub(super) fn new(map: Arc<Map>, len: u64) -> Self {
-        Self { map, next: 0, len }
+impl<'a> Extents<'a> {
+    pub(super) fn new(image: &'a Image) -> Self {
+        Self {
+            pieces: Pieces::new(image),
+            rest: None,
+            ahead: None,
+            known: vec![None; image.files.count()],
+        }
+    }
+
+    /// The next stretch, no longer than one piece of the container and one of the file.
+    fn part(&mut self) -> Option<Extent> {
+        let (start, piece) = self.rest.take().or_else(|| self.pieces.next())?;
+        let mut len = piece.len;
+        let (kind, stored) = match piece.place {
+            Place::Zero => (ExtentKind::Hole, Stored::Nowhere),
+            Place::Lost(_) => (ExtentKind::Unreadable, Stored::Nowhere),
+            Place::Block(_) => (ExtentKind::Data, Stored::Compressed),
+            Place::File { file, at } => {
+                let (end, written) = self.written(file, at);
+                len = len.min(end.saturating_sub(at)).max(1);
+                if len < piece.len {
+                    let rest = piece.len.saturating_sub(len);
+                    let rest = Piece::file(rest, file, at.saturating_add(len));
+                    self.rest = Some((start.saturating_add(len), rest));
+                }
+                match written {
+                    true => (ExtentKind::Data, Stored::Mapped { file, at }),
+                    false => (ExtentKind::Hole, Stored::Nowhere),
+                }
+            }
+        };
+        Some(Extent {
+            start: ImageOffset(start),
+            len,
+            kind,
+            stored,
+        })
+    }
+
+    /// Whether the file was written at `at`, and up to which position that answer holds.
+    fn written(&mut self, file: usize, at: u64) -> (u64, bool) {
+        if let Some(Some((range, written))) = self.known.get(file)
+            && range.contains(&at)
+        {
+            return (range.end, *written);
+        }
+        let files = &self.pieces.image.files;
+        let Some(member) = files.get(file) else {
+            return (u64::MAX, true);
+        };
+        let (end, written) = written_at(member.map.file(), at, files.len(file));
+        if let Some(known) = self.known.get_mut(file) {
+            *known = Some((at..end, written));
+        }
+        (end, written)
     }
 }
 
-impl Iterator for Extents {
+impl Iterator for Extents<'_> {
     type Item = Extent;
 
     fn next(&mut self) -> Option<Extent> {
-        let start = self.next;
-        if start >= self.len {
-            return None;
-        }
-        let (end, kind) = match seek(self.map.file(), start, ExtentKind::Data) {
-            Found::At(data) if data > start => (data, ExtentKind::Hole),
-            Found::At(_) => match seek(self.map.file(), start, ExtentKind::Hole) {
-                Found::At(hole) if hole > start => (hole, ExtentKind::Data),
-                _ => (self.len, ExtentKind::Data),
-            },
-            Found::Unknown => (self.len, ExtentKind::Data),
-        };
-        // The file may have grown since it was opened; the image has not.
-        let end = end.min(self.len);
-        self.next = end;
-        Some(Extent {
-            start: ImageOffset(start),
-            len: end.saturating_sub(start),
-            kind,
-        })
-    }
-}
-
-/// The file system's answer.
-enum Found {
-    /// The next byte of the wanted kind, at or after the position asked about, or the end of the
-    /// file if none follows.
-    At(u64),
-    /// The file system cannot tell, or failed to: read everything.
-    Unknown,
-}
-
-#[cfg(any(
-    target_os = "linux",
-    target_os = "android",
-    target_os = "freebsd",
-    target_vendor = "apple"
-))]
-fn seek(file: &File, start: u64, wanted: ExtentKind) -> Found {
-    use rustix::fs::SeekFrom;
-    use rustix::io::Errno;
-
-    let from = match wanted {
-        ExtentKind::Data => SeekFrom::Data(start),
-        ExtentKind::Hole => SeekFrom::Hole(start),
-    };
-    match rustix::fs::seek(file, from) {
-        Ok(at) => Found::At(at),
-        // Nothing of the kind follows. Where the file now ends before `start`, that says nothing:
-        // calling it a hole would hide bytes that were there, as data they are found unreadable.
-        Err(Errno::NXIO) => match super::source::end_of(file) {
-            Ok(end) if end > start => Found::At(end),
-            _ => Found::Unknown,
-        },
-        Err(_) => Found::Unknown,
-    }
-}
-
-#[cfg(not(any(
-    target_os = "linux",
-    target_os = "android",
-    target_os = "freebsd",
-    target_vendor = "apple"
-)))]
-fn seek(_: &File, _: u64, _: ExtentKind) -> Found {
-    Found::Unknown
-}
-
-#[cfg(test)]
-#[allow(
-    clippy::arithmetic_side_effects,
-    clippy::as_conversions,
-    clippy::cast_possible_truncation,
-    reason = "tests write plain numbers and lists"
-)]
-#[cfg(unix)]
-mod tests {
-    use std::os::unix::fs::FileExt;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn extents_of(file: &File, len: u64) -> Vec<Extent> {
-        let map = Map::new(file.try_clone().unwrap(), len).unwrap();
-        Extents::new(Arc::new(map), len).collect()
-    }
-
-    fn assert_tiled(extents: &[Extent], len: u64) {
-        let mut next = 0;
-        for extent in extents {
-            assert_eq!(extent.start.0, next);
-            assert_ne!(extent.len, 0);
-            next += extent.len;
-        }
-        assert_eq!(next, len);
-        assert!(extents.windows(2).all(|pair| pair[0].kind != pair[1].kind));
-    }
-
-    #[test]
-    fn holes_between_written_blocks_are_found() {
-        let file = tempfile::tempfile().unwrap();
-        let block = 1 << 20;
-        for at in [4, 5, 9] {
-            file.write_all_at(&[1; 1 << 20], at * block).unwrap();
-        }
-        file.set_len(16 * block + 100).unwrap();
-        let found: Vec<_> = extents_of(&file, 16 * block + 100)
-            .iter()
-            .map(|extent| (extent.start.0, extent.len, extent.kind))
-            .collect();
-        let hole = ExtentKind::Hole;
-        let data = ExtentKind::Data;
-        assert_eq!(
-            found,
-            [
-                (0, 4 * block, hole),
-                (4 * block, 2 * block, data),
-                (6 * block, 3 * block, hole),
-                (9 * block, block, data),
-                (10 * block, 6 * block + 100, hole),
-            ]
-        );
-    }
-
-    #[test]
-    fn a_file_of_nothing_but_a_hole_and_one_of_nothing_at_all() {
-        let file = tempfile::tempfile().unwrap();
-        assert_eq!(extents_of(&file, 0), []);
-        file.set_len(1 << 30).unwrap();
-        assert_eq!(
-            extents_of(&file, 1 << 30),
-            [Extent {
-                start: ImageOffset(0),
-                len: 1 << 30,
-                kind: ExtentKind::Hole
-            }]
-        );
-    }
-
-    #[test]
-    fn thousands_of_extents_are_all_there() {
-        let file = tempfile::tempfile().unwrap();
-        let step = 1 << 17;
-        for at in 0..5000 {
-            file.write_all_at(&[1; 16], at * step).unwrap();
-        }
-        file.set_len(5000 * step).unwrap();
-        let extents = extents_of(&file, 5000 * step);
-        assert_tiled(&extents, 5000 * step);
-        assert_eq!(extents.len(), 10_000);
-    }
-
-    #[test]
-    fn what_a_truncation_took_away_is_no_hole() {
-        let file = tempfile::tempfile().unwrap();
-        file.set_len(1 << 24).unwrap();
-        let map = Arc::new(Map::new(file.try_clone().unwrap(), 1 << 24).unwrap());
-        file.set_len(1 << 23).unwrap();
-        let extents: Vec<_> = Extents::new(map, 1 << 24).collect();
-        assert_tiled(&extents, 1 << 24);
-        assert_eq!(extents.last().unwrap().kind, ExtentKind::Data);
-        assert_eq!(extents.last().unwrap().start, ImageOffset(1 << 23));
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(50))]
-        #[test]
-        fn extents_tile_the_file_and_no_written_byte_lies_in_a_hole(
-            writes in prop::collection::vec((0_u64..4 << 20, 1_usize..100_000), 0..12),
-            len in 1_u64..4 << 20,
-        ) {
-            let file = tempfile::tempfile().unwrap();
-            for (at, count) in writes {
-                file.write_all_at(&vec![1; count], at).unwrap();
+        let mut extent = self.ahead.take().or_else(|| self.part())?;
+        for _ in 0..MAX_JOINED {
+            let Some(more) = self.part() else {
+                break;
+            };
+            let follows = match (extent.stored, more.stored) {
+                (
+                    Stored::Mapped { file, at },
+                    Stored::Mapped {
+                        file: next_file,
+                        at: next_at,
+                    },
+                ) => file == next_file && at.saturating_add(extent.len) == next_at,
+                (one, other) => one == other,
+            };
+            if !follows || extent.kind != more.kind {
+                self.ahead = Some(more);
+                break;
             }
-            file.set_len(len).unwrap();
-            let extents = extents_of(&file, len);
-            assert_tiled(&extents, len);
-            let map = Map::new(file, len).unwrap();
-            for extent in extents.iter().filter(|extent| extent.kind == ExtentKind::Hole) {
-                let start = usize::try_from(extent.start.0).unwrap();
-                let hole = &map.bytes()[start..start + usize::try_from(extent.len).unwrap()];
-                prop_assert!(hole.iter().all(|byte| *byte == 0));
-            }
+            extent.len = extent.len.saturating_add(more.len);
         }
+        Some(extent)
     }
 }

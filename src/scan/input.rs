@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use crate::image::is_first_piece;
 use crate::volume::{self, Layout};
 
 /// How the user wants inputs to be treated.
@@ -83,7 +84,7 @@ impl Input {
         let as_image = match treatment {
             Treatment::Image => true,
             Treatment::Tree => false,
-            Treatment::Auto => device || layout.is_some(),
+            Treatment::Auto => device || layout.is_some() || is_first_piece(path),
         };
         Ok(if as_image {
             Self::Image(path.to_owned(), layout)
@@ -103,19 +104,20 @@ impl Input {
         }
     }
 
-    /// Why reading it byte by byte is not the whole truth, if it is not.
+    /// Why what was read is not the whole truth, if it is not.
     #[must_use]
     pub fn caveat(&self) -> Option<String> {
-        let Self::Image(path, Some(layout @ (Layout::Container(_) | Layout::Encrypted(_)))) = self
-        else {
+        let Self::Image(path, Some(layout)) = self else {
             return None;
         };
         let consequence = match layout {
             Layout::Encrypted(_) => "its content is encrypted and could not be searched",
-            _ => {
-                "it was searched as it lies; what the format compresses or splits was not seen, \
-                  convert it to raw for a complete scan"
+            // The other containers are opened, or are an error.
+            Layout::Container("EWF2") => {
+                "it was searched as it lies, and what it compresses was not seen; export it as raw \
+                 or as EWF version 1 (.E01) for a complete scan"
             }
+            _ => return None,
         };
         Some(format!("{} is a {layout}: {consequence}", path.display()))
     }

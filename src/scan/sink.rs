@@ -58,7 +58,7 @@ pub(super) struct Closed {
     pub(super) holes: u64,
     pub(super) unreadable: Vec<Unreadable>,
     pub(super) changed: Option<String>,
-    pub(super) warning: Option<String>,
+    pub(super) warnings: Vec<String>,
 }
 
 /// What the summary needs.
@@ -164,10 +164,10 @@ impl<'a> Sink<'a> {
                 let rest = self.resolver.finish(&self.rules);
                 self.emit(rest)?;
                 self.totals.bytes_skipped += closed.holes;
-                self.totals.incomplete |= closed.warning.is_some();
+                self.totals.incomplete |= !closed.warnings.is_empty();
                 self.totals.unreadable.extend(closed.unreadable);
                 self.totals.changed.extend(closed.changed);
-                self.totals.warnings.extend(closed.warning);
+                self.totals.warnings.extend(closed.warnings);
                 self.lines = None;
             }
             Step::Problem(what) => {

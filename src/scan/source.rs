@@ -10,8 +10,8 @@ use crossbeam::channel::Sender;
 use super::Progress;
 use super::input::Input;
 use super::sink::{Closed, Done, Step};
-use super::worker::Work;
-use crate::chunk::cut::Cut;
+use super::worker::{Gather, Work};
+use crate::chunk::cut::{Cut, Piece};
 use crate::chunk::{Bytes, Chunk, Origin};
 use crate::finding::line::is_text;
 use crate::finding::summary::Unreadable;
@@ -58,14 +58,14 @@ impl<'a> Source<'a> {
                     input: name,
                     path: None,
                 };
-                self.file(path, origin, input.caveat(), true, chunks, done)
+                self.image(path, origin, input, chunks, done)
             }
             Input::File(path) => {
                 let origin = Origin {
                     path: Some(name.clone()),
                     input: name,
                 };
-                self.file(path, origin, None, true, chunks, done)
+                self.file(path, origin, true, chunks, done)
             }
             Input::Tree(root) => self.tree(root, &name, chunks, done),
             Input::Standard => self.stream(&name, chunks, done),
@@ -90,7 +90,7 @@ impl<'a> Source<'a> {
                         input: name.to_owned(),
                         path: Some(path),
                     };
-                    self.file(&entry.path, origin, None, false, chunks, done)?;
+                    self.file(&entry.path, origin, false, chunks, done)?;
                 }
                 Err(error) => self.step(Step::Problem(error.to_string()), done)?,
             }
@@ -98,74 +98,148 @@ impl<'a> Source<'a> {
         Ok(())
     }
 
-    /// `watched`: whether a change of the file during the scan is worth reporting. In a tree of
-    /// a running machine it is normal.
+    /// A disk in whatever container it lies in. One whose container cannot be read is searched as
+    /// it lies, which finds what is neither compressed nor scattered, and makes the scan
+    /// incomplete.
+    fn image(
+        &mut self,
+        path: &Path,
+        origin: Origin,
+        input: &Input,
+        chunks: &Sender<Work>,
+        done: &Sender<Done>,
+    ) -> Sent {
+        let image = match Image::open(path) {
+            Err(error) if error.is_about_the_container() => {
+                let what = format!(
+                    "{error}; it was searched as it lies: positions are those of the file, and \
+                     what it compresses or splits was not seen"
+                );
+                self.step(Step::Problem(what), done)?;
+                Image::open_plain(path)
+            }
+            other => other,
+        };
+        match image {
+            Ok(image) => self.opened(image, origin, input.caveat(), true, chunks, done),
+            Err(error) => self.step(Step::Problem(error.to_string()), done),
+        }
+    }
+
+    /// A file as it lies. `watched`: whether a change of the file during the scan is worth
+    /// reporting. In a tree of a running machine it is normal.
     fn file(
         &mut self,
         path: &Path,
+        origin: Origin,
+        watched: bool,
+        chunks: &Sender<Work>,
+        done: &Sender<Done>,
+    ) -> Sent {
+        match Image::open_plain(path) {
+            Ok(image) => {
+                let caveat = image.unopened().map(|format| {
+                    format!(
+                        "{} is a {format} container and was searched as it lies; what it \
+                         compresses or splits was not seen, scan it as an image of its own",
+                        path.display()
+                    )
+                });
+                self.opened(image, origin, caveat, watched, chunks, done)
+            }
+            Err(error) => self.step(Step::Problem(error.to_string()), done),
+        }
+    }
+
+    fn opened(
+        &mut self,
+        image: Image,
         origin: Origin,
         caveat: Option<String>,
         watched: bool,
         chunks: &Sender<Work>,
         done: &Sender<Done>,
     ) -> Sent {
-        let image = match Image::open(path) {
-            Ok(image) => Arc::new(image),
-            Err(error) => return self.step(Step::Problem(error.to_string()), done),
-        };
+        let image = Arc::new(image);
         let origin = Arc::new(origin);
         let map = image.map();
         let lines = (origin.path.is_some() && is_text(map.bytes())).then(|| Arc::clone(map));
         self.step(Step::Opened { lines }, done)?;
         let mut holes = 0;
-        for extent in image.extents() {
-            let (start, end) = (extent.start.0, extent.start.plus(extent.len).0);
-            if extent.kind == ExtentKind::Hole {
+        let mut extents = image.extents().peekable();
+        while let Some(extent) = extents.next() {
+            if self.progress.stopped() {
+                break;
+            }
+            let (start, mut end) = (extent.start.0, extent.start.plus(extent.len).0);
+            if extent.kind != ExtentKind::Data {
                 let wanted = end
                     .min(self.range.end)
                     .saturating_sub(start.max(self.range.start));
-                holes += wanted;
+                if extent.kind == ExtentKind::Hole {
+                    holes += wanted;
+                }
                 self.progress.done.fetch_add(wanted, Ordering::Relaxed);
                 continue;
             }
-            for piece in self.cut.pieces(start..end, self.range.clone()) {
+            // Where data follows data, a secret may lie across: for the rules they are one run.
+            let reach = |to: u64| {
+                while end < to {
+                    match extents.next_if(|next| next.kind == ExtentKind::Data) {
+                        Some(next) => end = next.start.plus(next.len).0,
+                        None => break,
+                    }
+                }
+                end.min(to)
+            };
+            for piece in self.cut.pieces_of_run(start, reach, self.range.clone()) {
                 if self.progress.stopped() {
                     break;
                 }
-                // The map holds the whole file, so its positions fit the machine's index type.
-                let window = piece.window.start as usize..piece.window.end as usize;
-                let body_start = (piece.body.start - piece.window.start) as usize;
-                let body_len = (piece.body.end - piece.body.start) as usize;
-                let at = crate::unit::ImageOffset(piece.window.start);
-                let window = Bytes::mapped(Arc::clone(map), window);
-                self.chunk(
-                    &origin,
-                    at,
-                    body_start..body_start + body_len,
-                    window,
-                    chunks,
-                )?;
+                self.piece(&image, &origin, piece, chunks)?;
             }
         }
         let name = origin.path.clone().unwrap_or_else(|| origin.input.clone());
+        drop(extents);
         let closed = move || {
-            let unreadable = image
-                .map()
-                .unreadable()
-                .into_iter()
-                .map(|range| Unreadable {
-                    input: name.clone(),
-                    start: range.start,
-                    end: range.end,
-                });
+            let unreadable = image.unreadable().into_iter().map(|range| Unreadable {
+                input: name.clone(),
+                start: range.start,
+                end: range.end,
+            });
             Closed {
                 holes,
                 unreadable: unreadable.collect(),
                 changed: if watched { image.changed() } else { None },
-                warning: caveat,
+                warnings: caveat.into_iter().chain(image.damaged()).collect(),
             }
         };
         self.step(Step::Closed(Box::new(closed)), done)
+    }
+
+    /// One chunk: off the map if it lies there in one piece, else for a worker to put together.
+    fn piece(
+        &mut self,
+        image: &Arc<Image>,
+        origin: &Arc<Origin>,
+        piece: Piece,
+        chunks: &Sender<Work>,
+    ) -> Sent {
+        let Some((map, window)) = image.mapped(piece.window.clone()) else {
+            let gather = Gather {
+                sequence: self.next(),
+                origin: Arc::clone(origin),
+                image: Arc::clone(image),
+                piece,
+                cut: self.cut,
+            };
+            return chunks.send(Work::Gather(gather)).map_err(|_| Closing);
+        };
+        let body_start = (piece.body.start - piece.window.start) as usize;
+        let body_len = (piece.body.end - piece.body.start) as usize;
+        let at = crate::unit::ImageOffset(piece.window.start);
+        let body = body_start..body_start + body_len;
+        self.chunk(origin, at, body, Bytes::mapped(map, window), chunks)
     }
 
     fn stream(&mut self, name: &str, chunks: &Sender<Work>, done: &Sender<Done>) -> Sent {
@@ -211,7 +285,7 @@ impl<'a> Source<'a> {
             }
         }
         let closed = move || Closed {
-            warning,
+            warnings: warning.into_iter().collect(),
             ..Closed::default()
         };
         self.step(Step::Closed(Box::new(closed)), done)

@@ -8,8 +8,11 @@ use super::choice::Engines;
 use super::sink::{Done, Step};
 use crate::anchor::table::Table;
 use crate::anchor::{Engine, Hit};
-use crate::chunk::Chunk;
-use crate::confirm::{Confirmed, Confirmer};
+use crate::chunk::cut::{Cut, Piece};
+use crate::chunk::{Bytes, Chunk, Origin};
+use crate::confirm::{Confirmed, Confirmer, Tally};
+use crate::image::{Cache, Image};
+use crate::unit::ImageOffset;
 
 /// What a worker is handed.
 pub(super) enum Work {
@@ -17,6 +20,18 @@ pub(super) enum Work {
     Search(Chunk),
     /// A chunk whose anchors a GPU has found.
     Confirm(Chunk, Vec<Hit>),
+    /// A chunk whose bytes do not lie in one place: to be put together, then searched.
+    Gather(Gather),
+}
+
+/// A chunk that is scattered over its container, or compressed.
+pub(super) struct Gather {
+    pub(super) sequence: u64,
+    pub(super) origin: Arc<Origin>,
+    pub(super) image: Arc<Image>,
+    pub(super) piece: Piece,
+    /// How it is cut further: a GPU's chunks are longer than a worker should hold.
+    pub(super) cut: Cut,
 }
 
 /// One thread's engine and confirmer.
@@ -24,7 +39,12 @@ pub(super) struct Worker {
     engine: Box<dyn Engine>,
     confirmer: Confirmer,
     hits: Vec<Hit>,
+    cache: Cache,
 }
+
+/// Longest body that is gathered at once: what is held at one time is bounded by the number of
+/// workers, and the bytes are still in the cache when they are searched.
+const GATHERED: u64 = 1 << 20;
 
 impl Worker {
     pub(super) fn new(confirmer: Confirmer, engines: &Engines, table: &Arc<Table>) -> Self {
@@ -32,6 +52,7 @@ impl Worker {
             engine: engines.for_worker(table),
             confirmer,
             hits: Vec::new(),
+            cache: Cache::default(),
         }
     }
 
@@ -41,6 +62,7 @@ impl Worker {
             let result = match item {
                 Work::Search(chunk) => self.search(chunk),
                 Work::Confirm(chunk, hits) => self.confirm(&chunk, &hits),
+                Work::Gather(gather) => self.gather(&gather),
             };
             if done.send(result).is_err() {
                 return;
@@ -63,6 +85,56 @@ impl Worker {
         };
         self.hits = hits;
         done
+    }
+
+    /// Searches a scattered chunk in parts, and gives their results as one.
+    fn gather(&mut self, gather: &Gather) -> Done {
+        let Gather {
+            sequence,
+            origin,
+            image,
+            piece,
+            cut,
+        } = gather;
+        let cut = Cut {
+            body: cut.body.min(GATHERED),
+            ..*cut
+        };
+        let (mut all, mut sum) = (Vec::new(), Tally::default());
+        for part in cut.pieces(piece.window.clone(), piece.body.clone()) {
+            let len = (part.window.end - part.window.start) as usize;
+            // One allocation, filled in place.
+            let mut window: Arc<[u8]> = std::iter::repeat_n(0, len).collect();
+            if let Some(bytes) = Arc::get_mut(&mut window) {
+                // What cannot be read stays zero, and the image lists it when it is closed.
+                let _listed = image.read_with(&mut self.cache, part.window.start, bytes);
+            }
+            let body_start = (part.body.start - part.window.start) as usize;
+            let body_len = (part.body.end - part.body.start) as usize;
+            let done = self.search(Chunk {
+                sequence: *sequence,
+                origin: Arc::clone(origin),
+                at: ImageOffset(part.window.start),
+                body: body_start..body_start + body_len,
+                window: Bytes::read(window),
+            });
+            match done.step {
+                Step::Searched { found, tally, .. } => {
+                    all.extend(found);
+                    sum.add(tally);
+                }
+                _ => return done,
+            }
+        }
+        Done {
+            sequence: *sequence,
+            step: Step::Searched {
+                len: piece.body.end - piece.body.start,
+                end: piece.body.end,
+                found: all,
+                tally: sum,
+            },
+        }
     }
 
     fn confirm(&self, chunk: &Chunk, hits: &[Hit]) -> Done {

@@ -10,6 +10,8 @@
 )]
 
 mod architecture;
+mod containers;
+mod damage;
 mod encodings;
 mod engines;
 mod errors;
@@ -17,6 +19,7 @@ mod fixture;
 #[cfg(feature = "gpu")]
 mod gpu;
 mod images;
+mod linked;
 mod private_keys;
 mod rules;
 mod scan;

@@ -1,0 +1,155 @@
+//! Which container a file is, told from its content.
+
+#![warn(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::indexing_slicing
+)]
+
+use std::fmt;
+
+use super::files::Files;
+use super::mapping::{Concat, Mapping};
+use super::{ImageError, ewf, qcow2, split, vdi, vhd, vhdx, vmdk};
+
+/// Most images below one another: overlay, its backing file, and so on.
+const MAX_DEPTH: u32 = 16;
+
+/// A kind of container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Format {
+    /// The disk as it is, in a file or device.
+    Raw,
+    /// The disk as it is, in several files.
+    Split,
+    /// QEMU's own format, version 2 or 3.
+    Qcow2,
+    /// Microsoft's older format: fixed, dynamic or differencing.
+    Vhd,
+    /// Microsoft's newer format.
+    Vhdx,
+    /// VMware's format, in one file or several.
+    Vmdk,
+    /// `VirtualBox`'s format.
+    Vdi,
+    /// `EnCase`'s format, version 1 (`.E01`), in one file or several.
+    Ewf,
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Raw => "raw",
+            Self::Split => "split raw",
+            Self::Qcow2 => "qcow2",
+            Self::Vhd => "VHD",
+            Self::Vhdx => "VHDX",
+            Self::Vmdk => "VMDK",
+            Self::Vdi => "VDI",
+            Self::Ewf => "EWF",
+        })
+    }
+}
+
+/// A container that was opened.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) format: Format,
+    pub(super) mapping: Box<dyn Mapping>,
+    /// What the container says of itself.
+    pub(super) facts: Vec<(String, String)>,
+    pub(super) warnings: Vec<String>,
+}
+
+impl Opened {
+    pub(super) fn new(format: Format, mapping: impl Mapping + 'static) -> Self {
+        Self {
+            format,
+            mapping: Box::new(mapping),
+            facts: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// A file as the bytes it consists of.
+    pub(super) fn plain(files: &Files, file: usize) -> Self {
+        let mut disk = Concat::default();
+        // One part cannot be too long.
+        let _fits = disk.push(files.len(file), file, 0);
+        Self::new(Format::Raw, disk)
+    }
+
+    pub(super) fn fact(&mut self, name: &str, value: impl fmt::Display) {
+        self.facts.push((name.to_owned(), value.to_string()));
+    }
+}
+
+/// Opens a container that lies in `file`. `format` is what another image says it is; a raw file
+/// must then not be taken for what its guest may have written into it. `depth` counts the images
+/// above it.
+pub(super) fn open(
+    files: &mut Files,
+    file: usize,
+    format: Option<Format>,
+    depth: u32,
+) -> Result<Opened, ImageError> {
+    if depth > MAX_DEPTH {
+        return Err(ImageError::Unsupported {
+            path: files.path(file).to_owned(),
+            what: format!(
+                "it is the backing file of a chain of more than {MAX_DEPTH} images (or one that \
+                 leads back to itself)"
+            ),
+        });
+    }
+    match format.unwrap_or_else(|| detect(files, file)) {
+        Format::Raw => Ok(Opened::plain(files, file)),
+        Format::Split => split::open(files, file),
+        Format::Qcow2 => qcow2::open(files, file, depth),
+        Format::Vhd => vhd::open(files, file, depth),
+        Format::Vhdx => vhdx::open(files, file, depth),
+        Format::Vmdk => vmdk::open(files, file, depth),
+        Format::Vdi => vdi::open(files, file),
+        Format::Ewf => ewf::open(files, file),
+    }
+}
+
+/// Opens the image below another, by the name that other gives it.
+pub(super) fn open_named(
+    files: &mut Files,
+    from: usize,
+    name: &str,
+    format: Option<Format>,
+    depth: u32,
+) -> Result<Opened, ImageError> {
+    const ROLE: &str = "backing file";
+    let path = files.named_in(from, name, ROLE)?;
+    let file = files.open(&path, ROLE)?;
+    open(files, file, format, depth.saturating_add(1))
+}
+
+/// Wrappers are told by their first bytes, except a fixed VHD, which begins like the disk it holds
+/// and is told by its last.
+pub(super) fn detect(files: &Files, file: usize) -> Format {
+    let head = files.slice(file, 0, 512);
+    let has = |at: usize, magic: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(magic));
+    if has(0, b"QFI\xfb") {
+        Format::Qcow2
+    } else if has(0, b"vhdxfile") {
+        Format::Vhdx
+    } else if has(0, b"KDMV") || has(0, b"COWD") || has(0, b"# Disk DescriptorFile") {
+        Format::Vmdk
+    } else if has(0, b"EVF\x09\x0d\x0a\xff\x00") {
+        Format::Ewf
+    } else if has(64, b"\x7f\x10\xda\xbe") {
+        Format::Vdi
+    } else if has(0, b"conectix") || vhd::is_fixed(files, file) {
+        Format::Vhd
+    } else if split::is_first_piece(files.path(file)) {
+        Format::Split
+    } else {
+        Format::Raw
+    }
+}
