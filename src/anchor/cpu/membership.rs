@@ -1,14 +1,18 @@
-//! A byte class in the form vector units test it: by the two halves of a byte.
+//! A byte class in the forms vector units test it: by the whole byte, or by its two halves.
 
 use crate::unit::ByteClass;
 
-/// A byte is a member if the row of its low half has the bit of its high half. There are 16 high
+/// By halves, a byte is a member if the row of its low half has the bit of its high half. There are 16 high
 /// halves and 8 bits, hence one set of rows for bytes below 0x80 and one for those above.
 pub(super) struct Membership {
     /// Rows for the bytes 0x00 to 0x7F.
     pub(super) low: [u8; 16],
     /// Rows for the bytes 0x80 to 0xFF.
     pub(super) high: [u8; 16],
+    /// 0x80 for the members below 0x80, by the whole byte.
+    pub(super) ascii: [u8; 128],
+    /// Whether there are no members from 0x80 on, as in every class a rule file can name.
+    pub(super) is_ascii: bool,
 }
 
 impl Membership {
@@ -19,12 +23,19 @@ impl Membership {
         let mut membership = Self {
             low: [0; 16],
             high: [0; 16],
+            ascii: [0; 128],
+            is_ascii: true,
         };
         for byte in class.members() {
-            let rows = if byte < 0x80 {
-                &mut membership.low
-            } else {
-                &mut membership.high
+            let rows = match membership.ascii.get_mut(usize::from(byte)) {
+                Some(entry) => {
+                    *entry = 0x80;
+                    &mut membership.low
+                }
+                None => {
+                    membership.is_ascii = false;
+                    &mut membership.high
+                }
             };
             rows[usize::from(byte % 16)] |= Self::BITS[usize::from(byte / 16)];
         }

@@ -1,10 +1,10 @@
 //! The tier of plain integer code.
 
-use super::lookup::{Lookup, word_in};
+use super::lookup::Lookup;
 use super::membership::Membership;
-use super::survivors::Survivors;
-use super::tile::Piece;
-use crate::anchor::table::BLOCK;
+use super::survivors::{Mark, Survivors};
+use super::tile::{Piece, STEP};
+use crate::anchor::table::{BLOCK, FOLD, WINDOW};
 
 /// Lists the positions at which a window may lie. Without vectors a byte filter would cost more
 /// than the look-up it saves.
@@ -13,11 +13,37 @@ pub(super) fn pass<const WORDS: usize>(
     piece: Piece<'_>,
     survivors: &mut Survivors,
 ) {
-    for index in 0..piece.count {
-        let keep = windows.may_begin(word_in(piece.bytes, index));
-        survivors.push_if((piece.first + index) as u16, keep);
+    let mut at = 0;
+    while let Some(step) = piece.step(at) {
+        let mut mask = 0;
+        for start in (0..STEP).step_by(WINDOW) {
+            // Eight bytes hold four windows and the first byte of a fifth.
+            let Some(bytes) = step[start..].first_chunk() else {
+                break;
+            };
+            let bytes = u64::from_le_bytes(*bytes) | FOLDS;
+            for place in 0..WINDOW {
+                let word = (bytes >> (8 * place)) as u32;
+                mask |= u64::from(windows.may_begin(word)) << (start + place);
+            }
+        }
+        if piece.count - at < STEP {
+            mask &= (1 << (piece.count - at)) - 1;
+        }
+        survivors.mark(mask, piece.first + at);
+        at += STEP;
+    }
+    for index in 0..survivors.take_marks() {
+        let Mark { mut mask, first } = survivors.marked(index);
+        while mask != 0 {
+            survivors.push_if(first + mask.trailing_zeros() as u16, true);
+            mask &= mask - 1;
+        }
     }
 }
+
+/// Folds eight bytes at once.
+const FOLDS: u64 = (FOLD as u64) << 32 | FOLD as u64;
 
 /// Lists the 16-byte blocks that lie wholly in the class.
 pub(super) fn full_blocks(class: &Membership, piece: Piece<'_>, survivors: &mut Survivors) {
