@@ -14,9 +14,12 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod filter;
 mod lookup;
 mod membership;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod plan;
 mod portable;
 mod survivors;

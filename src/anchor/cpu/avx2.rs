@@ -11,7 +11,7 @@ use std::arch::x86_64::{
     _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi16, _mm256_xor_si256,
 };
 
-use super::filter::Filter;
+use super::filter::Halves;
 use super::membership::{Membership, full_lanes};
 use super::survivors::{Mark, Survivors};
 use super::tile::{LOOK_AHEAD, Piece, STEP};
@@ -24,28 +24,6 @@ const VECTOR: usize = 32;
 #[derive(Clone, Copy)]
 pub(super) struct Avx2(());
 
-/// The tables of a filter by the halves of a byte: group, place, low or high half.
-pub(super) struct Tables(Vec<[[[u8; 16]; 2]; WINDOW]>);
-
-impl Tables {
-    pub(super) fn new(filter: &Filter) -> Self {
-        let halves = |table: [u8; 256]| {
-            let mut halves = [[0; 16]; 2];
-            for (byte, bits) in table.iter().enumerate() {
-                halves[0][byte % 16] |= bits;
-                halves[1][byte / 16] |= bits;
-            }
-            halves
-        };
-        let groups = 0..filter.groups;
-        Self(
-            groups
-                .map(|group| filter.group(group).map(halves))
-                .collect(),
-        )
-    }
-}
-
 impl Avx2 {
     pub(super) fn detect() -> Option<Self> {
         let has_all = is_x86_feature_detected!("avx2")
@@ -55,8 +33,13 @@ impl Avx2 {
     }
 
     /// Lists the positions that pass the filter.
-    pub(super) fn pass(self, tables: &Tables, piece: Piece<'_>, survivors: &mut Survivors) {
-        match &tables.0[..] {
+    pub(super) fn pass(
+        self,
+        tables: &[[Halves; WINDOW]],
+        piece: Piece<'_>,
+        survivors: &mut Survivors,
+    ) {
+        match tables {
             // SAFETY: `self` exists only if the instructions do.
             [one] => unsafe { pass(&[one], piece, survivors) },
             // SAFETY: as above.
@@ -83,7 +66,7 @@ impl Avx2 {
 
 #[target_feature(enable = "avx2,bmi1,popcnt")]
 fn pass<const GROUPS: usize>(
-    tables: &[&[[[u8; 16]; 2]; WINDOW]; GROUPS],
+    tables: &[&[Halves; WINDOW]; GROUPS],
     piece: Piece<'_>,
     survivors: &mut Survivors,
 ) {
@@ -106,7 +89,7 @@ fn pass<const GROUPS: usize>(
 #[inline]
 #[target_feature(enable = "avx2,bmi1,popcnt")]
 fn passing<const GROUPS: usize>(
-    tables: &[&[[[u8; 16]; 2]; WINDOW]; GROUPS],
+    tables: &[&[Halves; WINDOW]; GROUPS],
     step: &[u8; STEP + LOOK_AHEAD],
     offset: usize,
 ) -> u32 {
@@ -118,8 +101,8 @@ fn passing<const GROUPS: usize>(
         let high = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), nibble);
         for (all, places) in all.iter_mut().zip(tables) {
             let halves = &places[place];
-            let by_low = _mm256_shuffle_epi8(broadcast(&halves[0]), low);
-            let by_high = _mm256_shuffle_epi8(broadcast(&halves[1]), high);
+            let by_low = _mm256_shuffle_epi8(broadcast(&halves.low), low);
+            let by_high = _mm256_shuffle_epi8(broadcast(&halves.high), high);
             *all = _mm256_and_si256(*all, _mm256_and_si256(by_low, by_high));
         }
     }

@@ -42,12 +42,7 @@ impl Tables {
             }
             entries
         };
-        let groups = 0..filter.groups;
-        Self(
-            groups
-                .map(|group| filter.group(group).map(narrow))
-                .collect(),
-        )
+        Self(filter.groups().map(|places| places.map(narrow)).collect())
     }
 }
 

@@ -13,12 +13,13 @@ use crate::anchor::table::{HASH, Literal, WINDOW, rarity};
 use super::lookup::Window;
 
 /// Buckets that one byte of a table entry holds.
-pub(super) const GROUP: usize = 8;
+const GROUP: usize = 8;
 
 /// How precisely a vector unit can look a byte up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Precision {
     /// By the whole byte.
+    #[cfg(target_arch = "x86_64")]
     Byte,
     /// By its two halves: a set grows to all combinations of the halves in it.
     Nibbles,
@@ -29,6 +30,7 @@ impl Precision {
     /// the registers.
     fn groups(self) -> &'static [usize] {
         match self {
+            #[cfg(target_arch = "x86_64")]
             Self::Byte => &[1, 2],
             Self::Nibbles => &[1, 2, 4],
         }
@@ -38,6 +40,7 @@ impl Precision {
     /// Measured on Zen 4.
     fn cost_of_group(self) -> f64 {
         match self {
+            #[cfg(target_arch = "x86_64")]
             Self::Byte => 0.016,
             Self::Nibbles => 0.036,
         }
@@ -48,7 +51,7 @@ impl Precision {
 pub(super) struct Filter {
     tables: [[u32; 256]; WINDOW],
     /// Groups of eight buckets in use.
-    pub(super) groups: usize,
+    groups: usize,
 }
 
 impl Filter {
@@ -77,11 +80,35 @@ impl Filter {
         Self { tables, groups }
     }
 
-    /// The look-up tables of one group of buckets.
-    pub(super) fn group(&self, group: usize) -> [[u8; 256]; WINDOW] {
-        self.tables
-            .map(|table| table.map(|bits| (bits >> (group * GROUP)) as u8))
+    /// For each group of buckets, the tables of the four places.
+    pub(super) fn groups(&self) -> impl Iterator<Item = [[u8; 256]; WINDOW]> {
+        (0..self.groups).map(|group| {
+            self.tables
+                .map(|table| table.map(|bits| (bits >> (group * GROUP)) as u8))
+        })
     }
+
+    /// The tables by the halves of a byte.
+    pub(super) fn by_halves(&self) -> Vec<[Halves; WINDOW]> {
+        let halves = |table: [u8; 256]| {
+            let mut halves = Halves {
+                low: [0; 16],
+                high: [0; 16],
+            };
+            for (byte, bits) in table.iter().enumerate() {
+                halves.low[byte % 16] |= bits;
+                halves.high[byte / 16] |= bits;
+            }
+            halves
+        };
+        self.groups().map(|places| places.map(halves)).collect()
+    }
+}
+
+/// A table by the halves of a byte: the buckets that have both bits accept it.
+pub(super) struct Halves {
+    pub(super) low: [u8; 16],
+    pub(super) high: [u8; 16],
 }
 
 /// The bytes at each place of a window.
@@ -183,6 +210,7 @@ struct Place {
 impl Place {
     fn new(precision: Precision) -> Self {
         let (lower, upper) = match precision {
+            #[cfg(target_arch = "x86_64")]
             Precision::Byte => (256, 1),
             Precision::Nibbles => (16, 16),
         };

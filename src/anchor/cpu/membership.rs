@@ -51,6 +51,7 @@ impl Membership {
 }
 
 /// Of a mask with one bit a byte, the 16-bit lanes that are all ones, as their lowest bits.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #[inline(always)]
 pub(super) fn full_lanes(mask: u64) -> u64 {
     const LOWEST: u64 = 0x0001_0001_0001_0001;
@@ -79,6 +80,7 @@ mod tests {
         }
     }
 
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     #[test]
     fn a_lane_is_full_only_if_all_its_bits_are_set() {
         assert_eq!(full_lanes(u64::MAX), 0x0001_0001_0001_0001);

@@ -3,18 +3,21 @@
 use std::sync::Arc;
 
 #[cfg(target_arch = "x86_64")]
-use super::avx2::{self, Avx2};
+use super::avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 use super::avx512::{self, Avx512};
-use super::filter::{Filter, Precision};
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+use super::filter::{Filter, Halves, Precision};
 use super::lookup::{Lookup, Window, word_in};
 use super::membership::Membership;
+#[cfg(target_arch = "aarch64")]
+use super::neon::Neon;
 use super::portable;
 use super::survivors::Survivors;
 use super::tier::Unit;
 use super::tile::Tile;
 use crate::anchor::Hit;
-use crate::anchor::table::{BLOCK, Table};
+use crate::anchor::table::{BLOCK, Table, WINDOW};
 
 /// A table as a tier wants it.
 pub(super) struct Plan {
@@ -28,9 +31,11 @@ pub(super) struct Plan {
 enum Passes {
     Portable,
     #[cfg(target_arch = "x86_64")]
-    Avx2(Avx2, avx2::Tables),
+    Avx2(Avx2, Vec<[Halves; WINDOW]>),
     #[cfg(target_arch = "x86_64")]
     Avx512(Avx512, avx512::Tables),
+    #[cfg(target_arch = "aarch64")]
+    Neon(Neon, Vec<[Halves; WINDOW]>),
 }
 
 impl Plan {
@@ -43,15 +48,18 @@ impl Plan {
                 offset: literal.window as u32,
             })
             .collect();
+        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
         let filter = |precision| Filter::new(literals, &rarest, precision);
         let passes = match unit {
             Unit::Portable => Passes::Portable,
             #[cfg(target_arch = "x86_64")]
-            Unit::Avx2(unit) => Passes::Avx2(unit, avx2::Tables::new(&filter(Precision::Nibbles))),
+            Unit::Avx2(unit) => Passes::Avx2(unit, filter(Precision::Nibbles).by_halves()),
             #[cfg(target_arch = "x86_64")]
             Unit::Avx512(unit) => {
                 Passes::Avx512(unit, avx512::Tables::new(&filter(Precision::Byte)))
             }
+            #[cfg(target_arch = "aarch64")]
+            Unit::Neon(unit) => Passes::Neon(unit, filter(Precision::Nibbles).by_halves()),
         };
         let runs = table.runs.iter();
         Self {
@@ -74,6 +82,8 @@ impl Plan {
             Passes::Avx2(unit, tables) => unit.pass(tables, piece, survivors),
             #[cfg(target_arch = "x86_64")]
             Passes::Avx512(unit, tables) => unit.pass(tables, piece, survivors),
+            #[cfg(target_arch = "aarch64")]
+            Passes::Neon(unit, tables) => unit.pass(tables, piece, survivors),
         });
         let bytes = &tile.haystack[tile.range.start..];
         survivors.retain(|position| {
@@ -110,6 +120,8 @@ impl Plan {
                 Passes::Avx2(unit, _) => unit.full_blocks(class, piece, survivors),
                 #[cfg(target_arch = "x86_64")]
                 Passes::Avx512(unit, _) => unit.full_blocks(class, piece, survivors),
+                #[cfg(target_arch = "aarch64")]
+                Passes::Neon(unit, _) => unit.full_blocks(class, piece, survivors),
             });
             for position in survivors.as_slice() {
                 let block = tile.range.start + usize::from(*position);

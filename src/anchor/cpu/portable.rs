@@ -2,7 +2,7 @@
 
 use super::lookup::Lookup;
 use super::membership::Membership;
-use super::survivors::{Mark, Survivors};
+use super::survivors::Survivors;
 use super::tile::{Piece, STEP};
 use crate::anchor::table::{BLOCK, FOLD, WINDOW};
 
@@ -33,13 +33,7 @@ pub(super) fn pass<const WORDS: usize>(
         survivors.mark(mask, piece.first + at);
         at += STEP;
     }
-    for index in 0..survivors.take_marks() {
-        let Mark { mut mask, first } = survivors.marked(index);
-        while mask != 0 {
-            survivors.push_if(first + mask.trailing_zeros() as u16, true);
-            mask &= mask - 1;
-        }
-    }
+    survivors.list_marks();
 }
 
 /// Folds eight bytes at once.

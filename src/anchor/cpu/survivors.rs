@@ -56,6 +56,7 @@ impl Survivors {
 
     /// Appends by storing a whole vector: `store` writes any number of the 32 positions it is
     /// given and says how many of them count.
+    #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     pub(super) fn append(&mut self, store: impl FnOnce(&mut [u16; 32]) -> usize) {
         if let Some(room) = self.positions[self.len..].first_chunk_mut() {
@@ -82,6 +83,17 @@ impl Survivors {
     #[inline(always)]
     pub(super) fn marked(&self, index: usize) -> Mark {
         self.marks[index % STEPS]
+    }
+
+    /// Lists the positions of the marks one by one.
+    pub(super) fn list_marks(&mut self) {
+        for index in 0..self.take_marks() {
+            let Mark { mut mask, first } = self.marked(index);
+            while mask != 0 {
+                self.push_if(first + mask.trailing_zeros() as u16, true);
+                mask &= mask - 1;
+            }
+        }
     }
 
     /// Drops the positions for which `keep` is false.
