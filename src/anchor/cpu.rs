@@ -7,7 +7,7 @@
 //! 2. a [`lookup`] by hash thins the list out and compares what is left with the literals;
 //! 3. the 16-byte blocks that lie wholly in the class of a run lead to the run around them.
 //!
-//! The first and the third are written once per [`Tier`]; which of them runs is decided when the
+//! The first and the last are written once per [`Tier`]; which of them runs is decided when the
 //! engine is made.
 
 #[cfg(target_arch = "x86_64")]
@@ -48,7 +48,7 @@ pub struct Cpu {
     tier: Tier,
     survivors: Survivors,
     /// For each run the last block that lay wholly in its class.
-    full: Vec<usize>,
+    full: Vec<Option<usize>>,
     in_flight: Option<Chunk>,
 }
 
@@ -124,5 +124,24 @@ impl Engine for Cpu {
 
     fn abandon(&mut self) -> Vec<Chunk> {
         self.in_flight.take().into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::anchor::AnchorSet;
+
+    #[test]
+    fn the_best_tier_is_taken_and_any_tier_can_be_asked_for() {
+        let table = Arc::new(Table::compile(&AnchorSet::default()));
+        let tiers = Tier::available();
+        assert_eq!(tiers.first(), Some(&Tier::Portable));
+        let best = tiers.last().map(Tier::to_string);
+        assert_eq!(Some(Cpu::new(table.clone()).device()), best);
+        for tier in [Tier::Portable, Tier::Neon, Tier::Avx2, Tier::Avx512] {
+            let engine = Cpu::with_tier(table.clone(), tier);
+            assert_eq!(engine.is_some(), tiers.contains(&tier), "{tier}");
+        }
     }
 }

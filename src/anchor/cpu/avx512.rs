@@ -9,8 +9,8 @@
 use std::arch::x86_64::{
     __m512i, _mm512_add_epi16, _mm512_and_si512, _mm512_andnot_si512, _mm512_loadu_si512,
     _mm512_maskz_compress_epi16, _mm512_min_epu8, _mm512_movepi8_mask, _mm512_permutex2var_epi8,
-    _mm512_set1_epi8, _mm512_set1_epi16, _mm512_setzero_si512, _mm512_storeu_si512,
-    _mm512_test_epi8_mask,
+    _mm512_set1_epi8, _mm512_set1_epi16, _mm512_setzero_si512, _mm512_shuffle_i64x2,
+    _mm512_storeu_si512, _mm512_test_epi8_mask,
 };
 
 use super::filter::Filter;
@@ -70,7 +70,7 @@ impl Avx512 {
         }
     }
 
-    /// Lists the 16-byte blocks that lie wholly in the class.
+    /// Lists 16-byte blocks that lie wholly in the class, one or more of each run.
     pub(super) fn full_blocks(
         self,
         class: &Membership,
@@ -91,22 +91,21 @@ fn pass<const GROUPS: usize>(
     piece: Piece<'_>,
     survivors: &mut Survivors,
 ) {
-    let mut halves = [[[_mm512_setzero_si512(); 2]; WINDOW]; GROUPS];
-    for (halves, places) in halves.iter_mut().zip(tables) {
-        for (halves, entries) in halves.iter_mut().zip(*places) {
-            *halves = load_entries(entries);
+    let mut halves = [[[_mm512_setzero_si512(); 2]; GROUPS]; WINDOW];
+    for (place, halves) in halves.iter_mut().enumerate() {
+        for (halves, places) in halves.iter_mut().zip(tables) {
+            *halves = load_entries(&places[place]);
         }
     }
     let last = _mm512_set1_epi8(0x7F);
     let mut at = 0;
     while let Some(step) = piece.step(at) {
         let mut all = [_mm512_set1_epi8(-1); GROUPS];
-        for place in 0..WINDOW {
+        for (place, halves) in halves.iter().enumerate() {
             let bytes = _mm512_min_epu8(load(step, place), last);
-            for group in 0..GROUPS {
-                let [low, high] = halves[group][place];
-                let accepting = _mm512_permutex2var_epi8(low, bytes, high);
-                all[group] = _mm512_and_si512(all[group], accepting);
+            for (all, [low, high]) in all.iter_mut().zip(halves) {
+                let accepting = _mm512_permutex2var_epi8(*low, bytes, *high);
+                *all = _mm512_and_si512(*all, accepting);
             }
         }
         let mut mask = 0;
@@ -129,18 +128,26 @@ fn full_blocks(class: &Membership, piece: Piece<'_>, survivors: &mut Survivors) 
     let [low, high] = load_entries(&class.ascii);
     let mut at = 0;
     while let Some(step) = piece.step(at) {
-        let bytes = load(step, 0);
+        let pair = piece.bytes[at..].first_chunk::<{ 2 * STEP }>();
+        // Every other block of two steps, if that is enough, or every block of one.
+        let (bytes, spacing) = match pair {
+            Some(pair) if class.every_other && piece.count - at > STEP => {
+                let (one, other) = (load(pair, 0), load(pair, STEP));
+                (_mm512_shuffle_i64x2::<0b10_00_10_00>(one, other), 2)
+            }
+            _ => (load(step, 0), 1),
+        };
         // The look-up ignores the top bit of its index, so a member is a byte whose entry has the
         // top bit and which does not have it itself.
         let entries = _mm512_permutex2var_epi8(low, bytes, high);
         let members = _mm512_movepi8_mask(_mm512_andnot_si512(bytes, entries));
         let mut full = full_lanes(members);
         while full != 0 {
-            let block = piece.first + at + full.trailing_zeros() as usize;
-            survivors.push_if(block as u16, true);
+            let block = at + full.trailing_zeros() as usize * spacing;
+            survivors.push_if((piece.first + block) as u16, true);
             full &= full - 1;
         }
-        at += STEP;
+        at += STEP * spacing;
     }
 }
 

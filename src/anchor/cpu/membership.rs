@@ -1,6 +1,6 @@
-//! A byte class in the forms vector units test it: by the whole byte, or by its two halves.
+//! The class of a run in the forms vector units test it: by the whole byte, or by its two halves.
 
-use crate::unit::ByteClass;
+use crate::anchor::table::{BLOCK, Run};
 
 /// By halves, a byte is a member if the row of its low half has the bit of its high half. There are 16 high
 /// halves and 8 bits, hence one set of rows for bytes below 0x80 and one for those above.
@@ -13,20 +13,24 @@ pub(super) struct Membership {
     pub(super) ascii: [u8; 128],
     /// Whether there are no members from 0x80 on, as in every class a rule file can name.
     pub(super) is_ascii: bool,
+    /// Whether each run that counts holds two neighbouring blocks, so that testing every other
+    /// block finds it.
+    pub(super) every_other: bool,
 }
 
 impl Membership {
     /// The bit of each high half.
     pub(super) const BITS: [u8; 16] = [1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128];
 
-    pub(super) fn new(class: &ByteClass) -> Self {
+    pub(super) fn new(run: &Run) -> Self {
         let mut membership = Self {
             low: [0; 16],
             high: [0; 16],
             ascii: [0; 128],
             is_ascii: true,
+            every_other: run.min >= 3 * BLOCK - 1,
         };
-        for byte in class.members() {
+        for byte in run.class.members() {
             let rows = match membership.ascii.get_mut(usize::from(byte)) {
                 Some(entry) => {
                     *entry = 0x80;
@@ -70,11 +74,19 @@ pub(super) fn full_lanes(mask: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::anchor::AnchorId;
+    use crate::unit::ByteClass;
 
     #[test]
     fn rows_and_bits_say_what_the_class_says() {
         let class = ByteClass::from_fn(|byte| byte % 7 == 3 || byte > 0xF0);
-        let rows = Membership::new(&class);
+        let run = Run {
+            anchor: AnchorId(0),
+            class,
+            min: 31,
+            max: 40,
+        };
+        let rows = Membership::new(&run);
         for byte in 0..=u8::MAX {
             assert_eq!(rows.has(byte), class.has(byte), "{byte:#x}");
         }

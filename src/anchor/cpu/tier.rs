@@ -13,7 +13,7 @@ use super::{avx2::Avx2, avx512::Avx512};
 pub enum Tier {
     /// Plain integer code, on every machine.
     Portable,
-    /// 16-byte vectors: every AArch64 machine.
+    /// 16-byte vectors: every `AArch64` machine.
     Neon,
     /// 32-byte vectors: Intel since 2013, AMD since 2015.
     Avx2,
