@@ -39,10 +39,11 @@ pub(super) fn pass<const WORDS: usize>(
 /// Folds eight bytes at once.
 const FOLDS: u64 = (FOLD as u64) << 32 | FOLD as u64;
 
-/// Lists the 16-byte blocks that lie wholly in the class.
+/// Lists 16-byte blocks that lie wholly in the class, one or more of each run.
 pub(super) fn full_blocks(class: &Membership, piece: Piece<'_>, survivors: &mut Survivors) {
     let blocks = piece.bytes.chunks_exact(BLOCK);
-    for (block, index) in blocks.zip((0..piece.count).step_by(BLOCK)) {
+    let blocks = blocks.zip((0..piece.count).step_by(BLOCK));
+    for (block, index) in blocks.step_by(if class.every_other { 2 } else { 1 }) {
         // The last byte first: in almost every block it settles the matter.
         let keep = block.iter().rev().all(|byte| class.has(*byte));
         survivors.push_if((piece.first + index) as u16, keep);
