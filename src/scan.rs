@@ -127,7 +127,9 @@ pub fn run(
         body: plan.chunk,
         // A hit may lie behind the first bytes of its literal; and one byte before a run tells
         // where it begins.
-        before: (u64::from(reach.before) + AnchorSpec::LONGEST as u64) * u64::from(LONGEST_STRETCH),
+        before: ((u64::from(reach.before) + AnchorSpec::LONGEST as u64)
+            * u64::from(LONGEST_STRETCH))
+        .max(SIGHT as u64),
         after: u64::from(reach.after.saturating_mul(LONGEST_STRETCH))
             .max(plan.table.longest as u64),
     };
@@ -147,7 +149,7 @@ pub fn run(
         let spawn = |name: &str| thread::Builder::new().name(name.to_owned());
         for _ in 0..threads {
             let (work, done) = (work_out.clone(), done_in.clone());
-            let worker = worker::Worker::new(plan.confirmer.clone(), &engines, &plan.table);
+            let worker = worker::Worker::new(plan.confirmer.clone(), &engines);
             spawn("worker")
                 .spawn_scoped(scope, move || worker.run(&work, &done))
                 .map_err(ScanError::Thread)?;

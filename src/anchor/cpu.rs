@@ -44,7 +44,7 @@ const REACH: usize = 32;
 
 /// Scans on the calling thread.
 pub struct Cpu {
-    plan: Plan,
+    plan: Arc<Plan>,
     tier: Tier,
     survivors: Survivors,
     /// For each run the last block that lay wholly in its class.
@@ -67,8 +67,21 @@ impl Cpu {
 
     fn on(table: Arc<Table>, unit: Unit) -> Self {
         Self {
-            plan: Plan::new(table, unit),
+            plan: Arc::new(Plan::new(table, unit)),
             tier: unit.tier(),
+            survivors: Survivors::new(),
+            full: Vec::new(),
+            in_flight: None,
+        }
+    }
+
+    /// An engine like this one for another thread. The plan takes longer to make than many a scan,
+    /// so it is shared; what a scan writes to is not.
+    #[must_use]
+    pub fn for_thread(&self) -> Self {
+        Self {
+            plan: Arc::clone(&self.plan),
+            tier: self.tier,
             survivors: Survivors::new(),
             full: Vec::new(),
             in_flight: None,

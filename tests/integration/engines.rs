@@ -5,9 +5,15 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+#[cfg(feature = "gpu")]
+use std::sync::OnceLock;
 
 use aho_corasick::AhoCorasick;
 use keydredge::anchor::cpu::{Cpu, Tier};
+#[cfg(feature = "gpu")]
+use keydredge::anchor::gpu::device::{Adapter, Choice, choose};
+#[cfg(feature = "gpu")]
+use keydredge::anchor::gpu::{Config, Gpu};
 use keydredge::anchor::reference::Reference;
 use keydredge::anchor::table::Table;
 use keydredge::anchor::{AnchorSet, Engine, Hit};
@@ -24,7 +30,23 @@ fn engines(table: &Arc<Table>) -> Vec<Box<dyn Engine>> {
     for tier in Tier::available() {
         engines.push(Box::new(Cpu::with_tier(table.clone(), tier).unwrap()));
     }
+    #[cfg(feature = "gpu")]
+    engines.push(Box::new(gpu(table)));
     engines
+}
+
+/// A GPU, a software one if there is no other; opened once, because opening takes long.
+#[cfg(feature = "gpu")]
+fn gpu(table: &Arc<Table>) -> Gpu {
+    static ADAPTER: OnceLock<Adapter> = OnceLock::new();
+    let adapter = ADAPTER.get_or_init(|| {
+        choose(&Choice::Any).expect("a Vulkan adapter: tests/run.sh installs a software one")
+    });
+    let config = Config {
+        max_chunk: 1 << 20,
+        ..Config::default()
+    };
+    Gpu::new(table.clone(), adapter, config).unwrap()
 }
 
 #[derive(Deserialize)]

@@ -28,7 +28,7 @@ pub(super) enum Precision {
 impl Precision {
     /// The numbers of groups that a tier is written for, each with what it costs at a position
     /// above the first, in the unit of [`Bucket::survival`]. Measured on Zen 4, where four groups
-    /// looked up by the whole byte never paid.
+    /// looked up by the whole byte gain on text with 2,000 plain words and lose everywhere else.
     fn groups(self) -> &'static [(usize, f64)] {
         match self {
             #[cfg(target_arch = "x86_64")]
