@@ -229,7 +229,7 @@ mod tests {
 
     use super::*;
 
-    fn image(len: usize) -> (tempfile::TempDir, PathBuf, Image) {
+    fn image(len: usize) -> (tempfile::TempDir, std::path::PathBuf, Image) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("disk.img");
         fs::write(&path, vec![1; len]).unwrap();
