@@ -18,6 +18,7 @@
 //! [`Engine::abandon`] gives back whatever was in flight, so nothing is lost.
 
 pub mod cpu;
+pub mod encode;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 pub mod reference;
@@ -25,6 +26,7 @@ pub mod table;
 
 use std::collections::HashMap;
 
+use self::encode::Encoding;
 use crate::chunk::Chunk;
 use crate::rule::{AnchorSpec, RuleSet};
 use crate::unit::ChunkOffset;
@@ -57,33 +59,53 @@ pub struct Hit {
     pub anchor: AnchorId,
 }
 
+/// A rule that an anchor may begin, and how the anchor is encoded if it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Index of the variant in the rule set.
+    pub variant: usize,
+    /// What must be undone before the variant's pattern applies.
+    pub encoding: Encoding,
+}
+
 /// The distinct anchors of a rule set, and who asked for them.
 #[derive(Clone, Debug, Default)]
 pub struct AnchorSet {
     anchors: Vec<AnchorSpec>,
-    users: Vec<Vec<usize>>,
+    users: Vec<Vec<User>>,
 }
 
 impl AnchorSet {
-    /// Collects the anchors of all variants; one that several variants name is kept once.
+    /// Collects the anchors of all variants in all forms; one that several variants name is kept
+    /// once.
     #[must_use]
     pub fn of_rules(rules: &RuleSet) -> Self {
         let named = rules
             .variants
             .iter()
             .enumerate()
-            .flat_map(|(index, variant)| {
-                variant
-                    .anchors
-                    .iter()
-                    .map(move |anchor| (anchor.clone(), index))
+            .flat_map(|(variant, rule)| {
+                let forms = rule.anchors.iter().flat_map(encode::forms);
+                forms.map(move |(anchor, encoding)| (anchor, User { variant, encoding }))
             });
-        Self::new(named)
+        Self::collect(named)
     }
 
-    /// Builds a set from anchors, each with the index of the variant that asked for it.
+    /// Builds a set of plain anchors, each with the index of the variant that asked for it.
     #[must_use]
     pub fn new(named: impl IntoIterator<Item = (AnchorSpec, usize)>) -> Self {
+        let plain = |variant| User {
+            variant,
+            encoding: Encoding::Plain,
+        };
+        Self::collect(
+            named
+                .into_iter()
+                .map(|(anchor, variant)| (anchor, plain(variant))),
+        )
+    }
+
+    fn collect(named: impl IntoIterator<Item = (AnchorSpec, User)>) -> Self {
         let mut set = Self::default();
         let mut known: HashMap<AnchorSpec, usize> = HashMap::new();
         for (anchor, user) in named {
@@ -105,9 +127,9 @@ impl AnchorSet {
         &self.anchors
     }
 
-    /// The variants that an anchor may begin.
+    /// The rules that an anchor may begin.
     #[must_use]
-    pub fn users(&self, anchor: AnchorId) -> &[usize] {
+    pub fn users(&self, anchor: AnchorId) -> &[User] {
         self.users.get(anchor.index()).map_or(&[], Vec::as_slice)
     }
 }
@@ -169,7 +191,9 @@ mod tests {
             (literal("ghp_"), 5),
         ]);
         assert_eq!(set.anchors().len(), 2);
-        assert_eq!(set.users(AnchorId(0)), [3, 5]);
-        assert_eq!(set.users(AnchorId(9)), [0_usize; 0]);
+        let variants =
+            |anchor| -> Vec<usize> { set.users(anchor).iter().map(|user| user.variant).collect() };
+        assert_eq!(variants(AnchorId(0)), [3, 5]);
+        assert!(variants(AnchorId(9)).is_empty());
     }
 }

@@ -10,6 +10,8 @@
 //! thread count.
 
 pub mod overlap;
+mod transcode;
+pub mod unescape;
 pub mod validate;
 
 use std::ops::Range;
@@ -18,7 +20,8 @@ use std::sync::Arc;
 use regex::bytes::{Captures, Regex, RegexBuilder};
 use serde_json::{Map, Value};
 
-use crate::anchor::{AnchorSet, Hit};
+use crate::anchor::encode::{Encoding, SIGHT};
+use crate::anchor::{AnchorSet, Hit, User};
 use crate::chunk::{Chunk, Origin};
 use crate::finding::{Target, Verdict};
 use crate::rule::{RuleSet, Severity, Variant};
@@ -29,13 +32,27 @@ pub struct Candidate<'w> {
     pub window: &'w [u8],
     /// The regex match with its groups, in window coordinates.
     pub captures: Captures<'w>,
+    /// Where the anchor that led here begins in the window.
+    pub anchor: usize,
 }
 
 impl<'w> Candidate<'w> {
-    /// The text of a named group, if it took part in the match.
+    /// The text of a named group, if it took part in the match. A pattern may not use a name
+    /// twice, so its second alternative calls the same thing `name_b`.
     #[must_use]
     pub fn group(&self, name: &str) -> Option<&'w [u8]> {
-        self.captures.name(name).map(|found| found.as_bytes())
+        self.group_range(name)
+            .and_then(|range| self.window.get(range))
+    }
+
+    /// Where a named group, or its `_b` alternative, lies in the window.
+    #[must_use]
+    pub fn group_range(&self, name: &str) -> Option<Range<usize>> {
+        let found = self
+            .captures
+            .name(name)
+            .or_else(|| self.captures.name(&format!("{name}_b")));
+        found.map(|found| found.range())
     }
 
     /// The secret: the group `secret`, or the whole match where the pattern has none.
@@ -48,11 +65,8 @@ impl<'w> Candidate<'w> {
     /// Where the secret lies in the window.
     #[must_use]
     pub fn secret_range(&self) -> Range<usize> {
-        let found = self
-            .captures
-            .name("secret")
-            .or_else(|| self.captures.get(0));
-        found.map_or(0..0, |found| found.range())
+        let whole = || self.captures.get(0).map(|found| found.range());
+        self.group_range("secret").or_else(whole).unwrap_or(0..0)
     }
 
     /// The bytes within `reach` of the secret on either side, the secret included: where the name
@@ -80,6 +94,9 @@ pub enum Judgement {
 pub struct Proof {
     /// How sure we are.
     pub verdict: Option<Verdict>,
+    /// Where the secret lies in the window, if it is not the group `secret`: a password without
+    /// its quotes, the nearest of several keys.
+    pub at: Option<Range<usize>>,
     /// The value that is fingerprinted, if it is not the bytes as they lie: the decoded key.
     pub canonical: Option<Vec<u8>>,
     /// Severity if it differs from the type's.
@@ -129,6 +146,33 @@ impl Proof {
         self
     }
 
+    /// Says where in the window the secret lies, if it is not the group `secret`.
+    #[must_use]
+    pub fn lies_at(mut self, range: Range<usize>) -> Self {
+        self.at = Some(range);
+        self
+    }
+
+    /// Sets the value that is fingerprinted.
+    #[must_use]
+    pub fn canonical(mut self, value: impl Into<Vec<u8>>) -> Self {
+        self.canonical = Some(value.into());
+        self
+    }
+
+    /// Sets a severity other than the type's.
+    #[must_use]
+    pub fn severity(mut self, severity: Severity) -> Self {
+        self.severity = Some(severity);
+        self
+    }
+
+    /// Well formed, but known not to be a secret.
+    #[must_use]
+    pub fn suppress(self, reason: &'static str) -> Judgement {
+        Judgement::Suppress(reason, Box::new(self))
+    }
+
     /// Believed, on this proof.
     #[must_use]
     pub fn accept(self) -> Judgement {
@@ -147,6 +191,10 @@ pub struct Confirmed {
     pub span: Range<u64>,
     /// The secret as it lies on the disk.
     pub secret: Vec<u8>,
+    /// What was undone to read it, outermost first: `base64`, `utf-16le`, `json-xml`, `percent`.
+    pub encodings: Vec<&'static str>,
+    /// Image position of the base64 it lies in, and its own position in the decoded bytes.
+    pub base64: Option<(u64, u64)>,
     /// Why it is believed.
     pub proof: Proof,
     /// Why it is not, if it is not.
@@ -280,8 +328,9 @@ impl Confirmer {
             ..Tally::default()
         };
         for hit in hits {
-            for &variant in self.anchors.users(hit.anchor) {
-                self.confirm_hit(chunk, hit.at.index(), variant, found, &mut tally);
+            for user in self.anchors.users(hit.anchor) {
+                let confirmed = self.confirm_hit(chunk, hit.at.index(), *user, &mut tally);
+                found.extend(confirmed);
             }
         }
         tally
@@ -291,65 +340,219 @@ impl Confirmer {
         &self,
         chunk: &Chunk,
         at: usize,
-        variant: usize,
-        found: &mut Vec<Confirmed>,
+        user: User,
         tally: &mut Tally,
-    ) {
-        let Some(rule) = self.compiled.get(variant) else {
-            return;
+    ) -> Option<Confirmed> {
+        let rule = self.compiled.get(user.variant)?;
+        let stretch = user.encoding.stretch();
+        let before = rule.before.saturating_add(user.encoding.skipped());
+        let sight = if user.encoding == Encoding::Plain {
+            0
+        } else {
+            SIGHT
         };
-        let start = at.saturating_sub(rule.before);
-        let end = at.saturating_add(rule.after).min(chunk.window.len());
-        let Some(window) = chunk.window.get(start..end) else {
-            return;
-        };
+        let start = at.saturating_sub(before.saturating_mul(stretch).max(sight));
+        let end = at
+            .saturating_add(rule.after.saturating_mul(stretch))
+            .min(chunk.window.len());
+        let window = chunk.window.get(start..end)?;
         let anchor = at - start;
-        // A match that does not hold this anchor belongs to another hit, which sees it in a
-        // window of its own.
-        let mut from = 0;
-        let captures = loop {
-            let Some(captures) = rule.regex.captures_at(window, from) else {
-                return;
+        let mut encodings = Vec::new();
+        let mut base64 = None;
+        let (mut matched, mut judged) = (false, None);
+        if user.encoding == Encoding::Plain {
+            (matched, judged) = read(rule, window, anchor, &mut encodings);
+        } else {
+            let place = transcode::Place {
+                window,
+                at: anchor,
+                even: chunk.image_offset(start).0.is_multiple_of(2),
+                before: rule.before,
+                after: rule.after,
             };
-            let Some(whole) = captures.get(0) else { return };
-            if whole.start() > anchor {
-                return;
+            for decoded in transcode::decode(place, user.encoding) {
+                encodings = decoded.encodings.to_vec();
+                let (matched_here, judged_here) =
+                    read(rule, decoded.view.bytes(), decoded.anchor, &mut encodings);
+                matched |= matched_here;
+                if let Some(found) = judged_here {
+                    let inner = found.range.start as u64;
+                    base64 = decoded
+                        .base64_at
+                        .map(|at| (chunk.image_offset(start + at).0, inner));
+                    let range = decoded.view.source_range(found.range);
+                    judged = Some(Judged { range, ..found });
+                    break;
+                }
             }
-            if whole.end() > anchor {
-                break captures;
-            }
-            from = whole.end().max(from + 1);
+        }
+        tally.candidates += u64::from(matched);
+        let Some(judged) = judged else {
+            tally.rejected += u64::from(matched);
+            return None;
         };
-        tally.candidates += 1;
-        let candidate = Candidate { window, captures };
-        let (proof, suppressed) = match (rule.validate)(&candidate) {
-            Judgement::Reject(_) => {
-                tally.rejected += 1;
-                return;
-            }
-            Judgement::Suppress(reason, proof) => (proof, Some(reason)),
-            Judgement::Accept(proof) => (proof, None),
-        };
-        let range = candidate.secret_range();
-        let secret = candidate.secret().to_vec();
-        let secret_type = self.rules.type_of(&self.rules.variants[variant]);
-        let canonical = proof.canonical.as_deref().unwrap_or(&secret);
-        let published = secret_type
-            .published
-            .iter()
-            .any(|value| value.as_bytes() == canonical);
-        let first = chunk.image_offset(start + range.start).0;
-        found.push(Confirmed {
-            variant,
+        let secret_type = self.rules.type_of(&self.rules.variants[user.variant]);
+        let canonical = judged.proof.canonical.as_deref().unwrap_or(&judged.secret);
+        let published = validate::published::is_known(canonical)
+            || secret_type
+                .published
+                .iter()
+                .any(|value| value.as_bytes() == canonical);
+        let first = chunk.image_offset(start + judged.range.start).0;
+        Some(Confirmed {
+            variant: user.variant,
             origin: Arc::clone(&chunk.origin),
-            span: first..first + range.len() as u64,
-            secret,
-            proof: *proof,
+            span: first..first + judged.range.len() as u64,
+            secret: judged.secret,
+            encodings,
+            base64,
+            proof: *judged.proof,
             suppressed: if published {
                 Some("published example")
             } else {
-                suppressed
+                judged.suppressed
             },
-        });
+        })
+    }
+}
+
+/// Reads a window as it is and, where that gives nothing, without its escapes: most secrets lie as
+/// they are. Whether the pattern matched, and what was believed.
+fn read(
+    rule: &Compiled,
+    window: &[u8],
+    anchor: usize,
+    encodings: &mut Vec<&'static str>,
+) -> (bool, Option<Judged>) {
+    let (mut matched, judged) = judge(rule, window, anchor);
+    if judged.is_some() {
+        return (matched, judged);
+    }
+    for view in unescape::views(window) {
+        let Some(anchor) = view.position_of(anchor) else {
+            continue;
+        };
+        let (matched_here, judged) = judge(rule, view.bytes(), anchor);
+        matched |= matched_here;
+        if let Some(judged) = judged {
+            encodings.push(view.name());
+            let range = view.source_range(judged.range.clone());
+            return (matched, Some(Judged { range, ..judged }));
+        }
+    }
+    (matched, None)
+}
+
+/// What a validator believed or suppressed, in window coordinates.
+struct Judged {
+    range: Range<usize>,
+    secret: Vec<u8>,
+    proof: Box<Proof>,
+    suppressed: Option<&'static str>,
+}
+
+/// Whether the rule's pattern matches around the anchor, and what its validator makes of it.
+fn judge(rule: &Compiled, window: &[u8], anchor: usize) -> (bool, Option<Judged>) {
+    // A match that does not hold this anchor belongs to another hit, which sees it in a window of
+    // its own.
+    let mut from = 0;
+    let captures = loop {
+        let Some(captures) = rule.regex.captures_at(window, from) else {
+            return (false, None);
+        };
+        let Some(whole) = captures.get(0) else {
+            return (false, None);
+        };
+        if whole.start() > anchor {
+            return (false, None);
+        }
+        if whole.end() > anchor {
+            break captures;
+        }
+        // The byte that ended one match may be the one before the next.
+        from = (whole.end() - 1).max(whole.start() + 1).max(from + 1);
+    };
+    let candidate = Candidate {
+        window,
+        captures,
+        anchor,
+    };
+    let (proof, suppressed) = match (rule.validate)(&candidate) {
+        Judgement::Reject(_) => return (true, None),
+        Judgement::Suppress(reason, proof) => (proof, Some(reason)),
+        Judgement::Accept(proof) => (proof, None),
+    };
+    let range = proof.at.clone().unwrap_or_else(|| candidate.secret_range());
+    let secret = window.get(range.clone()).unwrap_or(&[]).to_vec();
+    let judged = Judged {
+        range,
+        secret,
+        proof,
+        suppressed,
+    };
+    (true, Some(judged))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::anchor::Engine as _;
+    use crate::anchor::reference::Reference;
+    use crate::anchor::table::Table;
+    use crate::rule::load::load;
+
+    /// What one rule finds in a text: places and secrets, and the counts.
+    fn confirm(pattern: &str, validate: &str, text: &[u8]) -> (Vec<Confirmed>, Tally) {
+        let file = format!(
+            "[[type]]\nid = 'x'\nname = 'X'\nseverity = 'low'\n[[type.variant]]\nname = 'v'\n\
+             anchors = [{{ literal = 'key' }}]\nreach = {{ before = 20, after = 60 }}\n\
+             pattern = '''{pattern}'''\nvalidate = '{validate}'"
+        );
+        let rules = Arc::new(load([("own.toml", file.as_str())]).unwrap());
+        let anchors = Arc::new(AnchorSet::of_rules(&rules));
+        let mut engine = Reference::new(Arc::new(Table::compile(&anchors)));
+        let confirmer = Confirmer::new(rules, anchors).unwrap();
+        engine.submit(Chunk::of(text, 0..text.len())).unwrap();
+        let mut hits = Vec::new();
+        let chunk = engine.collect(&mut hits).unwrap().unwrap();
+        let mut found = Vec::new();
+        let tally = confirmer.confirm(&chunk, &hits, &mut found);
+        (found, tally)
+    }
+
+    #[test]
+    fn either_alternative_of_a_pattern_names_the_secret() {
+        let pattern = "key=(?<secret>[a-z]+)|(?<secret_b>[A-Z]+)=key";
+        for (text, secret) in [("key=abc", "abc"), ("ABC=key", "ABC")] {
+            let (found, _) = confirm(pattern, "pattern", text.as_bytes());
+            assert_eq!(found[0].secret, secret.as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_byte_that_ends_one_match_may_begin_the_next() {
+        let pattern = "(?:^|[^a-z])(?<secret>key[0-9])(?:[^0-9]|$)";
+        let (found, tally) = confirm(pattern, "pattern", b"key1,key2,key3");
+        let starts: Vec<u64> = found.iter().map(|found| found.span.start).collect();
+        assert_eq!(starts, [0, 5, 10]);
+        assert_eq!((tally.hits, tally.candidates, tally.rejected), (3, 3, 0));
+    }
+
+    #[test]
+    fn an_escaped_secret_spans_its_escapes() {
+        let text = br"a key=1\u002B2\/3; b";
+        let (found, _) = confirm("(?<secret>key=1[+]2/3);", "pattern", text);
+        assert_eq!(found[0].secret, b"key=1+2/3");
+        assert_eq!(found[0].span, 2..17);
+        assert_eq!(found[0].encodings, ["json-xml"]);
+    }
+
+    #[test]
+    fn what_a_validator_disproves_is_counted_and_not_found() {
+        let (found, tally) = confirm("(?<secret>key_[0-9a-z]+)", "npm-crc32", b"key_123456789");
+        assert!(found.is_empty());
+        assert_eq!((tally.hits, tally.candidates, tally.rejected), (1, 1, 1));
+        let (_, tally) = confirm("(?<secret>key_[0-9]+)", "pattern", b"a key");
+        assert_eq!((tally.hits, tally.candidates, tally.rejected), (1, 0, 0));
     }
 }

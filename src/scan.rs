@@ -34,12 +34,14 @@ use std::time::Instant;
 use crossbeam::channel;
 
 use crate::anchor::EngineError;
+use crate::anchor::encode::{LONGEST_STRETCH, SIGHT};
 use crate::anchor::table::Table;
 use crate::chunk::cut::Cut;
 use crate::confirm::Confirmer;
 use crate::finding::Finding;
 use crate::finding::fingerprint::Key;
 use crate::finding::summary::{Rules, Summary};
+use crate::rule::AnchorSpec;
 use choice::Engines;
 use input::Input;
 
@@ -123,9 +125,13 @@ pub fn run(
     let reach = plan.confirmer.rules().widest_reach();
     let cut = Cut {
         body: plan.chunk,
-        // One byte before a run tells where it begins.
-        before: u64::from(reach.before).max(1),
-        after: u64::from(reach.after).max(plan.table.longest as u64),
+        // A hit may lie behind the first bytes of its literal; and one byte before a run tells
+        // where it begins.
+        before: ((u64::from(reach.before) + AnchorSpec::LONGEST as u64)
+            * u64::from(LONGEST_STRETCH))
+        .max(SIGHT as u64),
+        after: u64::from(reach.after.saturating_mul(LONGEST_STRETCH))
+            .max(plan.table.longest as u64),
     };
     let threads = plan.threads.max(1);
     let rules = Rules {
@@ -143,7 +149,7 @@ pub fn run(
         let spawn = |name: &str| thread::Builder::new().name(name.to_owned());
         for _ in 0..threads {
             let (work, done) = (work_out.clone(), done_in.clone());
-            let worker = worker::Worker::new(plan.confirmer.clone(), &engines, &plan.table);
+            let worker = worker::Worker::new(plan.confirmer.clone(), &engines);
             spawn("worker")
                 .spawn_scoped(scope, move || worker.run(&work, &done))
                 .map_err(ScanError::Thread)?;

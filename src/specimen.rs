@@ -4,9 +4,15 @@
 //! looks alive may lie in the repository. A specimen is made from a seed: the same seed gives the
 //! same specimen on every machine and in every version.
 
+mod aws;
+mod azure;
+pub mod check;
+mod common;
 pub mod disk;
 mod planted;
 mod private_key;
+mod saas;
+mod sample;
 
 /// A deterministic stream of bytes: BLAKE3 in its extendable-output mode, which is specified and
 /// will not change between versions as a random-number crate's streams may.
@@ -66,12 +72,69 @@ pub fn maker(name: &str) -> Option<Maker> {
         .map(|(_, maker)| *maker)
 }
 
-/// Every maker, by the name used in the examples of rule files.
-const MAKERS: &[&[(&str, Maker)]] = &[private_key::MAKERS];
+/// The names of all makers.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    MAKERS.iter().copied().flatten().map(|(name, _)| *name)
+}
+
+/// A template with every `{maker}` replaced by a specimen of its own. Braces around anything but
+/// a maker's name stay as they are.
+#[must_use]
+pub fn expand(template: &str, stream: &mut Stream) -> String {
+    let mut text = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some(open) = rest.find('{') {
+        let (before, after) = rest.split_at(open);
+        text.push_str(before);
+        let inner = &after[1..];
+        let close = inner.find('}');
+        let found = close.and_then(|close| Some((close, maker(&inner[..close])?)));
+        match found {
+            Some((close, maker)) => {
+                text.push_str(&maker(stream));
+                rest = &inner[close + 1..];
+            }
+            None => {
+                text.push('{');
+                rest = inner;
+            }
+        }
+    }
+    text.push_str(rest);
+    text
+}
+
+/// Every maker, by the name used in the examples of rule files: one table per family.
+const MAKERS: &[&[(&str, Maker)]] = &[
+    aws::MAKERS,
+    azure::MAKERS,
+    common::MAKERS,
+    private_key::MAKERS,
+    private_key::deployment::MAKERS,
+    saas::MAKERS,
+];
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
+
+    #[test]
+    fn a_template_takes_a_new_specimen_each_time() {
+        let text = expand("a={uuid} b={uuid} {x} {{uuid}}", &mut Stream::new("t"));
+        let parts: Vec<&str> = text.split(' ').collect();
+        assert_eq!(parts[0].len(), 2 + 36);
+        assert_ne!(parts[0][2..], parts[1][2..]);
+        assert_eq!(parts[2], "{x}");
+        assert!(parts[3].starts_with('{') && parts[3].len() == 38, "{text}");
+    }
+
+    #[test]
+    fn no_name_is_used_twice() {
+        let all: HashSet<&str> = names().collect();
+        assert_eq!(all.len(), names().count());
+    }
 
     #[test]
     fn a_seed_gives_the_same_stream_everywhere() {

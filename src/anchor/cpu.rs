@@ -7,16 +7,19 @@
 //! 2. a [`lookup`] by hash thins the list out and compares what is left with the literals;
 //! 3. the 16-byte blocks that lie wholly in the class of a run lead to the run around them.
 //!
-//! The first and the third are written once per [`Tier`]; which of them runs is decided when the
+//! The first and the last are written once per [`Tier`]; which of them runs is decided when the
 //! engine is made.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod filter;
 mod lookup;
 mod membership;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod plan;
 mod portable;
 mod survivors;
@@ -41,11 +44,11 @@ const REACH: usize = 32;
 
 /// Scans on the calling thread.
 pub struct Cpu {
-    plan: Plan,
+    plan: Arc<Plan>,
     tier: Tier,
     survivors: Survivors,
     /// For each run the last block that lay wholly in its class.
-    full: Vec<usize>,
+    full: Vec<Option<usize>>,
     in_flight: Option<Chunk>,
 }
 
@@ -64,8 +67,21 @@ impl Cpu {
 
     fn on(table: Arc<Table>, unit: Unit) -> Self {
         Self {
-            plan: Plan::new(table, unit),
+            plan: Arc::new(Plan::new(table, unit)),
             tier: unit.tier(),
+            survivors: Survivors::new(),
+            full: Vec::new(),
+            in_flight: None,
+        }
+    }
+
+    /// An engine like this one for another thread. The plan takes longer to make than many a scan,
+    /// so it is shared; what a scan writes to is not.
+    #[must_use]
+    pub fn for_thread(&self) -> Self {
+        Self {
+            plan: Arc::clone(&self.plan),
+            tier: self.tier,
             survivors: Survivors::new(),
             full: Vec::new(),
             in_flight: None,
@@ -121,5 +137,24 @@ impl Engine for Cpu {
 
     fn abandon(&mut self) -> Vec<Chunk> {
         self.in_flight.take().into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::anchor::AnchorSet;
+
+    #[test]
+    fn the_best_tier_is_taken_and_any_tier_can_be_asked_for() {
+        let table = Arc::new(Table::compile(&AnchorSet::default()));
+        let tiers = Tier::available();
+        assert_eq!(tiers.first(), Some(&Tier::Portable));
+        let best = tiers.last().map(Tier::to_string);
+        assert_eq!(Some(Cpu::new(table.clone()).device()), best);
+        for tier in [Tier::Portable, Tier::Neon, Tier::Avx2, Tier::Avx512] {
+            let engine = Cpu::with_tier(table.clone(), tier);
+            assert_eq!(engine.is_some(), tiers.contains(&tier), "{tier}");
+        }
     }
 }

@@ -11,6 +11,7 @@
 //! reports is compared with the bytes of the chunk before it becomes a hit.
 
 pub mod device;
+pub mod guard;
 pub mod layout;
 pub mod pipeline;
 mod ring;

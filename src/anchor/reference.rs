@@ -62,11 +62,10 @@ impl Engine for Reference {
             }));
             for run in &self.table.runs {
                 let begins = start == 0 || !run.class.has(bytes[start - 1]);
-                let len = bytes[start..]
+                let members = bytes[start..]
                     .iter()
-                    .take_while(|byte| run.class.has(**byte))
-                    .count();
-                if begins && (run.min..=run.max).contains(&len) {
+                    .take_while(|byte| run.class.has(**byte));
+                if begins && (run.min..=run.max).contains(&members.count()) {
                     hits.push(Hit {
                         at,
                         anchor: run.anchor,

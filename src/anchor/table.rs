@@ -346,7 +346,7 @@ pub(super) fn rarity(bytes: &[u8]) -> u32 {
 }
 
 /// Where the rarest four bytes begin; the first of equals, and 0 for a three-byte literal.
-fn rarest_window(bytes: &[u8]) -> usize {
+pub(super) fn rarest_window(bytes: &[u8]) -> usize {
     let mut best = (0, 0);
     for (start, window) in bytes.windows(WINDOW).enumerate() {
         let value = rarity(window);

@@ -130,6 +130,8 @@ mod tests {
             }),
             span,
             secret: Vec::new(),
+            encodings: Vec::new(),
+            base64: None,
             proof: Proof::of(Verdict::Pattern),
             suppressed: None,
         }

@@ -28,9 +28,24 @@ pub enum Wish {
 
 /// The engines of one scan: what the workers use, and the GPU in front of them if there is one.
 pub struct Engines {
-    wish: Wish,
+    worker: Worker,
     gpu: Option<Box<dyn Engine>>,
-    device: String,
+    must_not_fall_back: bool,
+}
+
+/// What the workers search with.
+enum Worker {
+    Reference(Arc<Table>),
+    Cpu(Cpu),
+}
+
+impl Worker {
+    fn engine(&self) -> Box<dyn Engine> {
+        match self {
+            Self::Reference(table) => Box::new(Reference::new(Arc::clone(table))),
+            Self::Cpu(cpu) => Box::new(cpu.for_thread()),
+        }
+    }
 }
 
 impl Engines {
@@ -51,43 +66,43 @@ impl Engines {
             Wish::Auto => open_gpu(false, None, table, chunk).ok(),
             Wish::Cpu | Wish::Reference => None,
         };
-        let device = match (&gpu, wish) {
-            (Some(gpu), _) => gpu.device(),
-            (None, Wish::Reference) => Reference::new(Arc::clone(table)).device(),
-            (None, _) => Cpu::new(Arc::clone(table)).device(),
+        let worker = match wish {
+            Wish::Reference => Worker::Reference(Arc::clone(table)),
+            _ => Worker::Cpu(Cpu::new(Arc::clone(table))),
         };
-        Ok(Self { wish, gpu, device })
+        Ok(Self {
+            worker,
+            gpu,
+            must_not_fall_back: wish == Wish::Gpu,
+        })
     }
 
     /// The engine's name in the summary.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        match (&self.gpu, self.wish) {
-            (Some(gpu), _) => gpu.name(),
-            (None, Wish::Reference) => "reference",
-            (None, _) => "cpu",
-        }
+        self.gpu
+            .as_ref()
+            .map_or_else(|| self.worker.engine().name(), |gpu| gpu.name())
     }
 
     /// What it runs on.
     #[must_use]
     pub fn device(&self) -> String {
-        self.device.clone()
+        self.gpu
+            .as_ref()
+            .map_or_else(|| self.worker.engine().device(), |gpu| gpu.device())
     }
 
     /// Whether a failing GPU ends the scan, because it was asked for by name.
     #[must_use]
     pub fn must_not_fall_back(&self) -> bool {
-        self.wish == Wish::Gpu
+        self.must_not_fall_back
     }
 
     /// An engine for a worker thread.
     #[must_use]
-    pub fn for_worker(&self, table: &Arc<Table>) -> Box<dyn Engine> {
-        match self.wish {
-            Wish::Reference => Box::new(Reference::new(Arc::clone(table))),
-            _ => Box::new(Cpu::new(Arc::clone(table))),
-        }
+    pub fn for_worker(&self) -> Box<dyn Engine> {
+        self.worker.engine()
     }
 
     pub(super) fn into_gpu(self) -> Option<Box<dyn Engine>> {

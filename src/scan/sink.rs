@@ -121,7 +121,12 @@ impl<'a> Sink<'a> {
                 self.take(step)?;
             }
         }
-        // A thread that stopped early leaves gaps; what lies behind them was still found.
+        if !early.is_empty() && !self.progress.stopped() {
+            self.take(Step::Problem(
+                "some chunks were lost; please report this".to_owned(),
+            ))?;
+        }
+        // A scan that was stopped leaves gaps; what lies behind them was still found.
         for step in early.into_values() {
             self.take(step)?;
         }
@@ -196,6 +201,8 @@ impl<'a> Sink<'a> {
             origin,
             span,
             secret,
+            encodings,
+            base64,
             proof,
             suppressed,
         } = confirmed;
@@ -229,8 +236,11 @@ impl<'a> Sink<'a> {
                 input: input.clone(),
                 offset: span.start,
                 length: span.end - span.start,
-                forensic_path: span.start.to_string(),
-                encoding: Vec::new(),
+                forensic_path: match base64 {
+                    Some((at, inner)) => format!("{at}-BASE64-{inner}"),
+                    None => span.start.to_string(),
+                },
+                encoding: encodings.into_iter().map(str::to_owned).collect(),
                 partition: None,
                 filesystem: None,
                 path: path.clone(),

@@ -6,7 +6,6 @@ use crossbeam::channel::{Receiver, Sender};
 
 use super::choice::Engines;
 use super::sink::{Done, Step};
-use crate::anchor::table::Table;
 use crate::anchor::{Engine, Hit};
 use crate::chunk::cut::{Cut, Piece};
 use crate::chunk::{Bytes, Chunk, Origin};
@@ -47,9 +46,9 @@ pub(super) struct Worker {
 const GATHERED: u64 = 1 << 20;
 
 impl Worker {
-    pub(super) fn new(confirmer: Confirmer, engines: &Engines, table: &Arc<Table>) -> Self {
+    pub(super) fn new(confirmer: Confirmer, engines: &Engines) -> Self {
         Self {
-            engine: engines.for_worker(table),
+            engine: engines.for_worker(),
             confirmer,
             hits: Vec::new(),
             cache: Cache::default(),

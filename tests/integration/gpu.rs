@@ -195,15 +195,17 @@ fn an_anchor_is_found_at_every_offset_around_every_border() {
 fn an_anchor_belongs_to_the_body_it_begins_in_wherever_the_cut_is() {
     let table = mixed();
     let mut gpu = gpu(&table, small(2));
-    let window = noise(5, 3000);
+    let mut window = noise(5, 3000);
+    window[1420..1452].copy_from_slice(b"0123456789ABCDEFGHIJKLMNOPQRSTUV");
+    window[1454..1486].copy_from_slice(b"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb!");
     let mut chunks = Vec::new();
-    for cut in 1400..1480 {
+    for cut in 1400..1500 {
         chunks.push(chunk(0, &window, 0..cut));
         chunks.push(chunk(1, &window, cut..window.len()));
     }
     let parts = compare(&mut gpu, &table, &chunks);
     let once = reference(&table, &chunk(0, &window, 0..window.len())).len();
-    assert_eq!(parts, once * 80);
+    assert_eq!(parts, once * 100);
 }
 
 #[test]
@@ -296,7 +298,23 @@ fn a_long_run_is_one_result_and_no_hit_if_it_is_too_long() {
     };
     let mut gpu = self::gpu(&runs, config);
     compare(&mut gpu, &runs, &chunks);
-    assert_eq!(gpu.timings().overflow_dispatches, 0);
+    let timings = gpu.timings();
+    assert_eq!((timings.overflow_dispatches, timings.host_bytes), (0, 0));
+}
+
+#[test]
+fn survivors_that_find_the_queue_full_are_compared_at_once() {
+    let table = mixed();
+    let config = Config {
+        hit_capacity: 1 << 17,
+        ..small(1)
+    };
+    let mut gpu = gpu(&table, config);
+    // Sixteen thousand survivors in each workgroup, whose queue holds a thousand.
+    let window = b"abca".repeat(10_000);
+    let hits = compare(&mut gpu, &table, &[chunk(0, &window, 0..window.len())]);
+    assert!(hits > window.len() / 4, "{hits}");
+    assert_eq!(gpu.timings().host_bytes, 0);
 }
 
 #[test]

@@ -12,6 +12,8 @@
 mod architecture;
 mod containers;
 mod damage;
+mod encodings;
+mod engines;
 mod errors;
 mod fixture;
 #[cfg(feature = "gpu")]
@@ -19,6 +21,7 @@ mod gpu;
 mod images;
 mod linked;
 mod private_keys;
+mod rules;
 mod scan;
 #[cfg(feature = "gpu")]
 mod shaders;

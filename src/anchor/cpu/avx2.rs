@@ -11,40 +11,18 @@ use std::arch::x86_64::{
     _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi16, _mm256_xor_si256,
 };
 
-use super::filter::Filter;
+use super::filter::Halves;
 use super::membership::{Membership, full_lanes};
-use super::survivors::Survivors;
-use super::tile::Piece;
+use super::survivors::{Mark, Survivors};
+use super::tile::{LOOK_AHEAD, Piece, STEP};
 use crate::anchor::table::WINDOW;
 
-/// Bytes in a vector.
+/// Bytes in a vector, two of which make a step.
 const VECTOR: usize = 32;
 
 /// Proof that the instructions of this module exist.
 #[derive(Clone, Copy)]
 pub(super) struct Avx2(());
-
-/// The tables of a filter by the halves of a byte: group, place, low or high half.
-pub(super) struct Tables(Vec<[[[u8; 16]; 2]; WINDOW]>);
-
-impl Tables {
-    pub(super) fn new(filter: &Filter) -> Self {
-        let halves = |table: [u8; 256]| {
-            let mut halves = [[0; 16]; 2];
-            for (byte, bits) in table.iter().enumerate() {
-                halves[0][byte % 16] |= bits;
-                halves[1][byte / 16] |= bits;
-            }
-            halves
-        };
-        let groups = 0..filter.groups;
-        Self(
-            groups
-                .map(|group| filter.group(group).map(halves))
-                .collect(),
-        )
-    }
-}
 
 impl Avx2 {
     pub(super) fn detect() -> Option<Self> {
@@ -55,12 +33,21 @@ impl Avx2 {
     }
 
     /// Lists the positions that pass the filter.
-    pub(super) fn pass(self, tables: &Tables, piece: Piece<'_>, survivors: &mut Survivors) {
-        match &tables.0[..] {
+    pub(super) fn pass(
+        self,
+        tables: &[[Halves; WINDOW]],
+        piece: Piece<'_>,
+        survivors: &mut Survivors,
+    ) {
+        match tables {
             // SAFETY: `self` exists only if the instructions do.
             [one] => unsafe { pass(&[one], piece, survivors) },
             // SAFETY: as above.
             [one, two] => unsafe { pass(&[one, two], piece, survivors) },
+            // SAFETY: as above.
+            [one, two, three, four] => unsafe {
+                pass(&[one, two, three, four], piece, survivors);
+            },
             _ => {}
         }
     }
@@ -79,58 +66,72 @@ impl Avx2 {
 
 #[target_feature(enable = "avx2,bmi1,popcnt")]
 fn pass<const GROUPS: usize>(
-    tables: &[&[[[u8; 16]; 2]; WINDOW]; GROUPS],
+    tables: &[&[Halves; WINDOW]; GROUPS],
     piece: Piece<'_>,
     survivors: &mut Survivors,
 ) {
-    let nibble = _mm256_set1_epi8(0x0F);
     let mut at = 0;
-    while at < piece.count {
-        let mut all = [_mm256_set1_epi8(-1); GROUPS];
-        for place in 0..WINDOW {
-            let bytes = load(piece.bytes, at + place);
-            let low = _mm256_and_si256(bytes, nibble);
-            let high = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), nibble);
-            for (all, places) in all.iter_mut().zip(tables) {
-                let halves = &places[place];
-                let by_low = _mm256_shuffle_epi8(broadcast(&halves[0]), low);
-                let by_high = _mm256_shuffle_epi8(broadcast(&halves[1]), high);
-                *all = _mm256_and_si256(*all, _mm256_and_si256(by_low, by_high));
-            }
-        }
-        let mut some = all[0];
-        for other in &all[1..] {
-            some = _mm256_or_si256(some, *other);
-        }
-        let none = _mm256_cmpeq_epi8(some, _mm256_setzero_si256());
-        let mut mask = !(_mm256_movemask_epi8(none) as u32);
-        if piece.count - at < VECTOR {
+    while let Some(step) = piece.step(at) {
+        let mut mask = u64::from(passing(tables, step, 0));
+        mask |= u64::from(passing(tables, step, VECTOR)) << VECTOR;
+        if piece.count - at < STEP {
             mask &= (1 << (piece.count - at)) - 1;
         }
-        list(mask, piece.first + at, survivors);
-        at += VECTOR;
+        survivors.mark(mask, piece.first + at);
+        at += STEP;
+    }
+    for index in 0..survivors.take_marks() {
+        list(survivors.marked(index), survivors);
     }
 }
 
-/// Appends `first` plus the place of each bit of the mask.
+/// A bit for each of the 32 positions from an offset on that pass the filter.
 #[inline]
 #[target_feature(enable = "avx2,bmi1,popcnt")]
-fn list(mask: u32, first: usize, survivors: &mut Survivors) {
-    if mask == 0 {
-        return;
-    }
-    survivors.append(|room| {
-        let (mut rest, len) = (mask, mask.count_ones() as usize);
-        // Eight at a time whether there are eight or not: a loop that stops where the bits end
-        // is mispredicted at every vector.
-        for eight in room.chunks_exact_mut(8).take(len.div_ceil(8)) {
-            for position in eight {
-                *position = first.wrapping_add(rest.trailing_zeros() as usize) as u16;
-                rest &= rest.wrapping_sub(1);
-            }
+fn passing<const GROUPS: usize>(
+    tables: &[&[Halves; WINDOW]; GROUPS],
+    step: &[u8; STEP + LOOK_AHEAD],
+    offset: usize,
+) -> u32 {
+    let nibble = _mm256_set1_epi8(0x0F);
+    let mut all = [_mm256_set1_epi8(-1); GROUPS];
+    for place in 0..WINDOW {
+        let bytes = load(step, offset + place);
+        let low = _mm256_and_si256(bytes, nibble);
+        let high = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), nibble);
+        for (all, places) in all.iter_mut().zip(tables) {
+            let halves = &places[place];
+            let by_low = _mm256_shuffle_epi8(broadcast(&halves.low), low);
+            let by_high = _mm256_shuffle_epi8(broadcast(&halves.high), high);
+            *all = _mm256_and_si256(*all, _mm256_and_si256(by_low, by_high));
         }
-        len
-    });
+    }
+    let mut some = all[0];
+    for other in &all[1..] {
+        some = _mm256_or_si256(some, *other);
+    }
+    let none = _mm256_cmpeq_epi8(some, _mm256_setzero_si256());
+    !_mm256_movemask_epi8(none) as u32
+}
+
+/// Appends the positions of a step.
+#[inline]
+#[target_feature(enable = "avx2,bmi1,popcnt")]
+fn list(Mark { mask, first }: Mark, survivors: &mut Survivors) {
+    for (mut rest, first) in [(mask as u32, first), ((mask >> VECTOR) as u32, first + 32)] {
+        let len = rest.count_ones() as usize;
+        survivors.append(|room| {
+            // Eight at a time whether there are eight or not: a loop that stops where the bits
+            // end is mispredicted at every step.
+            for eight in room.chunks_exact_mut(8).take(len.div_ceil(8)) {
+                for position in eight {
+                    *position = first.wrapping_add(rest.trailing_zeros() as u16);
+                    rest &= rest.wrapping_sub(1);
+                }
+            }
+            len
+        });
+    }
 }
 
 #[target_feature(enable = "avx2,bmi1,popcnt")]
@@ -141,10 +142,10 @@ fn full_blocks(class: &Membership, piece: Piece<'_>, survivors: &mut Survivors) 
     let nibble = _mm256_set1_epi8(0x0F);
     let top = _mm256_set1_epi8(-128);
     let mut at = 0;
-    while at < piece.count {
+    while let Some(step) = piece.step(at) {
         let mut mask = 0;
         for half in 0..2 {
-            let bytes = load(piece.bytes, at + half * VECTOR);
+            let bytes = load(step, half * VECTOR);
             // A shuffle gives zero where the top bit of its index is set, which tells the halves
             // of the byte range apart.
             let rows = _mm256_or_si256(
@@ -165,15 +166,15 @@ fn full_blocks(class: &Membership, piece: Piece<'_>, survivors: &mut Survivors) 
             );
             full &= full - 1;
         }
-        at += 2 * VECTOR;
+        at += STEP;
     }
 }
 
-/// The 32 bytes at a position.
+/// The 32 bytes at an offset.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn load(bytes: &[u8], at: usize) -> __m256i {
-    let bytes = &bytes[at..][..VECTOR];
+fn load(bytes: &[u8; STEP + LOOK_AHEAD], offset: usize) -> __m256i {
+    let bytes = &bytes[offset..offset + VECTOR];
     // SAFETY: the slice is 32 bytes long, and the load has no alignment.
     unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
 }

@@ -7,21 +7,21 @@
 )]
 
 use std::arch::x86_64::{
-    __m512i, _mm_loadu_si128, _mm512_add_epi16, _mm512_and_si512, _mm512_broadcast_i32x4,
-    _mm512_loadu_si512, _mm512_maskz_compress_epi16, _mm512_min_epu8, _mm512_or_si512,
-    _mm512_permutex2var_epi8, _mm512_set1_epi8, _mm512_set1_epi16, _mm512_setzero_si512,
-    _mm512_shuffle_epi8, _mm512_srli_epi16, _mm512_storeu_si512, _mm512_test_epi8_mask,
-    _mm512_xor_si512,
+    __m512i, _mm512_add_epi16, _mm512_and_si512, _mm512_andnot_si512, _mm512_loadu_si512,
+    _mm512_maskz_compress_epi16, _mm512_min_epu8, _mm512_movepi8_mask, _mm512_permutex2var_epi8,
+    _mm512_set1_epi8, _mm512_set1_epi16, _mm512_setzero_si512, _mm512_shuffle_i64x2,
+    _mm512_storeu_si512, _mm512_test_epi8_mask,
 };
 
 use super::filter::Filter;
 use super::membership::{Membership, full_lanes};
-use super::survivors::Survivors;
-use super::tile::Piece;
+use super::portable;
+use super::survivors::{Mark, Survivors};
+use super::tile::{Piece, STEP};
 use crate::anchor::table::WINDOW;
 
-/// Bytes in a vector.
-const VECTOR: usize = 64;
+/// Bytes in a vector, which is one step.
+const VECTOR: usize = STEP;
 /// A table entry for each byte below 0x80; those above share the last one with 0x7F, which hardly
 /// occurs in text and in no anchor.
 const ENTRIES: usize = 128;
@@ -42,12 +42,7 @@ impl Tables {
             }
             entries
         };
-        let groups = 0..filter.groups;
-        Self(
-            groups
-                .map(|group| filter.group(group).map(narrow))
-                .collect(),
-        )
+        Self(filter.groups().map(|places| places.map(narrow)).collect())
     }
 }
 
@@ -75,13 +70,16 @@ impl Avx512 {
         }
     }
 
-    /// Lists the 16-byte blocks that lie wholly in the class.
+    /// Lists 16-byte blocks that lie wholly in the class, one or more of each run.
     pub(super) fn full_blocks(
         self,
         class: &Membership,
         piece: Piece<'_>,
         survivors: &mut Survivors,
     ) {
+        if !class.is_ascii {
+            return portable::full_blocks(class, piece, survivors);
+        }
         // SAFETY: `self` exists only if the instructions do.
         unsafe { full_blocks(class, piece, survivors) }
     }
@@ -93,22 +91,21 @@ fn pass<const GROUPS: usize>(
     piece: Piece<'_>,
     survivors: &mut Survivors,
 ) {
-    let mut halves = [[[_mm512_setzero_si512(); 2]; WINDOW]; GROUPS];
-    for (halves, places) in halves.iter_mut().zip(tables) {
-        for (halves, entries) in halves.iter_mut().zip(*places) {
-            *halves = [load(entries, 0), load(entries, VECTOR)];
+    let mut halves = [[[_mm512_setzero_si512(); 2]; GROUPS]; WINDOW];
+    for (place, halves) in halves.iter_mut().enumerate() {
+        for (halves, places) in halves.iter_mut().zip(tables) {
+            *halves = load_entries(&places[place]);
         }
     }
     let last = _mm512_set1_epi8(0x7F);
     let mut at = 0;
-    while at < piece.count {
+    while let Some(step) = piece.step(at) {
         let mut all = [_mm512_set1_epi8(-1); GROUPS];
-        for place in 0..WINDOW {
-            let bytes = _mm512_min_epu8(load(piece.bytes, at + place), last);
-            for group in 0..GROUPS {
-                let [low, high] = halves[group][place];
-                let accepting = _mm512_permutex2var_epi8(low, bytes, high);
-                all[group] = _mm512_and_si512(all[group], accepting);
+        for (place, halves) in halves.iter().enumerate() {
+            let bytes = _mm512_min_epu8(load(step, place), last);
+            for (all, [low, high]) in all.iter_mut().zip(halves) {
+                let accepting = _mm512_permutex2var_epi8(*low, bytes, *high);
+                *all = _mm512_and_si512(*all, accepting);
             }
         }
         let mut mask = 0;
@@ -118,48 +115,47 @@ fn pass<const GROUPS: usize>(
         if piece.count - at < VECTOR {
             mask &= (1 << (piece.count - at)) - 1;
         }
-        list(mask, (piece.first + at) as i16, survivors);
-        at += VECTOR;
+        survivors.mark(mask, piece.first + at);
+        at += STEP;
+    }
+    for index in 0..survivors.take_marks() {
+        list(survivors.marked(index), survivors);
     }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
 fn full_blocks(class: &Membership, piece: Piece<'_>, survivors: &mut Survivors) {
-    let low = broadcast(&class.low);
-    let high = broadcast(&class.high);
-    let bits = broadcast(&Membership::BITS);
-    let nibble = _mm512_set1_epi8(0x0F);
-    let top = _mm512_set1_epi8(-128);
-    let ascii = class.high == [0; 16];
+    let [low, high] = load_entries(&class.ascii);
     let mut at = 0;
-    while at < piece.count {
-        let bytes = load(piece.bytes, at);
-        // A shuffle gives zero where the top bit of its index is set, which tells the halves of
-        // the byte range apart.
-        let mut rows = _mm512_shuffle_epi8(low, bytes);
-        if !ascii {
-            let above = _mm512_shuffle_epi8(high, _mm512_xor_si512(bytes, top));
-            rows = _mm512_or_si512(rows, above);
-        }
-        let column = _mm512_and_si512(_mm512_srli_epi16::<4>(bytes), nibble);
-        let mask = _mm512_test_epi8_mask(rows, _mm512_shuffle_epi8(bits, column));
-        let mut full = full_lanes(mask);
+    while let Some(step) = piece.step(at) {
+        let pair = piece.bytes[at..].first_chunk::<{ 2 * STEP }>();
+        // Every other block of two steps, if that is enough, or every block of one.
+        let (bytes, spacing) = match pair {
+            Some(pair) if class.every_other && piece.count - at > STEP => {
+                let (one, other) = (load(pair, 0), load(pair, STEP));
+                (_mm512_shuffle_i64x2::<0b10_00_10_00>(one, other), 2)
+            }
+            _ => (load(step, 0), 1),
+        };
+        // The look-up ignores the top bit of its index, so a member is a byte whose entry has the
+        // top bit and which does not have it itself.
+        let entries = _mm512_permutex2var_epi8(low, bytes, high);
+        let members = _mm512_movepi8_mask(_mm512_andnot_si512(bytes, entries));
+        let mut full = full_lanes(members);
         while full != 0 {
-            survivors.push_if(
-                (piece.first + at + full.trailing_zeros() as usize) as u16,
-                true,
-            );
+            let block = at + full.trailing_zeros() as usize * spacing;
+            survivors.push_if((piece.first + block) as u16, true);
             full &= full - 1;
         }
-        at += VECTOR;
+        at += STEP * spacing;
     }
 }
 
-/// Appends `first` plus the place of each bit of the mask.
+/// Appends the positions of a step.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2,bmi1,bmi2,popcnt")]
-fn list(mask: u64, first: i16, survivors: &mut Survivors) {
-    let mut positions = _mm512_add_epi16(load_places(), _mm512_set1_epi16(first));
+fn list(Mark { mask, first }: Mark, survivors: &mut Survivors) {
+    let mut positions = _mm512_add_epi16(load_places(), _mm512_set1_epi16(first as i16));
     for half in [mask as u32, (mask >> 32) as u32] {
         // Compressing into memory is microcoded on Zen 4; compressing a register and storing all
         // of it is not, and what is stored too much is overwritten next.
@@ -190,19 +186,18 @@ fn load_places() -> __m512i {
     unsafe { _mm512_loadu_si512(PLACES.as_ptr().cast()) }
 }
 
-/// The 64 bytes at a position.
+/// The 64 bytes at an offset.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn load(bytes: &[u8], at: usize) -> __m512i {
-    let bytes = &bytes[at..][..VECTOR];
+fn load<const LEN: usize>(bytes: &[u8; LEN], offset: usize) -> __m512i {
+    let bytes = &bytes[offset..offset + VECTOR];
     // SAFETY: the slice is 64 bytes long, and the load has no alignment.
     unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
 }
 
-/// Sixteen bytes in each quarter of a vector.
+/// The two halves of a table.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn broadcast(bytes: &[u8; 16]) -> __m512i {
-    // SAFETY: 16 bytes are read from an array of 16 bytes, without alignment.
-    _mm512_broadcast_i32x4(unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) })
+fn load_entries(entries: &[u8; ENTRIES]) -> [__m512i; 2] {
+    [load(entries, 0), load(entries, VECTOR)]
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+#[cfg(target_arch = "aarch64")]
+use super::neon::Neon;
 #[cfg(target_arch = "x86_64")]
 use super::{avx2::Avx2, avx512::Avx512};
 
@@ -9,8 +11,10 @@ use super::{avx2::Avx2, avx512::Avx512};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Tier {
-    /// Plain integer code, on every machine. Serves AArch64 too.
+    /// Plain integer code, on every machine.
     Portable,
+    /// 16-byte vectors: every `AArch64` machine.
+    Neon,
     /// 32-byte vectors: Intel since 2013, AMD since 2015.
     Avx2,
     /// 64-byte vectors with byte permutation (VBMI and VBMI2): Intel since 2019, AMD since 2022.
@@ -21,7 +25,7 @@ impl Tier {
     /// The tiers of this machine, slowest first.
     #[must_use]
     pub fn available() -> Vec<Self> {
-        let all = [Self::Portable, Self::Avx2, Self::Avx512];
+        let all = [Self::Portable, Self::Neon, Self::Avx2, Self::Avx512];
         all.into_iter()
             .filter(|tier| tier.unit().is_some())
             .collect()
@@ -35,6 +39,10 @@ impl Tier {
             Self::Avx2 => Avx2::detect().map(Unit::Avx2),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => Avx512::detect().map(Unit::Avx512),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => Neon::detect().map(Unit::Neon),
+            #[cfg(not(target_arch = "aarch64"))]
+            Self::Neon => None,
             #[cfg(not(target_arch = "x86_64"))]
             Self::Avx2 | Self::Avx512 => None,
         }
@@ -45,6 +53,7 @@ impl fmt::Display for Tier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Portable => "portable",
+            Self::Neon => "NEON",
             Self::Avx2 => "AVX2",
             Self::Avx512 => "AVX-512",
         })
@@ -60,6 +69,8 @@ pub(super) enum Unit {
     Avx2(Avx2),
     #[cfg(target_arch = "x86_64")]
     Avx512(Avx512),
+    #[cfg(target_arch = "aarch64")]
+    Neon(Neon),
 }
 
 impl Unit {
@@ -79,6 +90,8 @@ impl Unit {
             Self::Avx2(_) => Tier::Avx2,
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(_) => Tier::Avx512,
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(_) => Tier::Neon,
         }
     }
 }

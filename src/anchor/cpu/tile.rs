@@ -5,10 +5,11 @@ use std::ops::Range;
 /// Bytes in a tile: few enough to stay in the first-level cache together with the tables while
 /// several passes go over them, and to be counted in 16 bits.
 pub(super) const TILE: usize = 1 << 14;
-/// Bytes past a position that a filter reads: the rest of its window.
-pub(super) const LOOK_AHEAD: usize = 3;
-/// Positions in the longest step of a vector tier.
-const STEP: usize = 64;
+/// Bytes past the positions of a step that a tier may read: the rest of the last window, and one
+/// more so that integer code can read eight at a time.
+pub(super) const LOOK_AHEAD: usize = 4;
+/// Positions that a vector tier treats in one step.
+pub(super) const STEP: usize = 64;
 
 /// A stretch of the window of a chunk.
 pub(super) struct Tile<'a> {
@@ -27,6 +28,17 @@ pub(super) struct Piece<'a> {
     pub(super) count: usize,
     /// Where the piece begins in its tile.
     pub(super) first: usize,
+}
+
+impl<'a> Piece<'a> {
+    /// The bytes of the step at a position; `None` once all positions were looked at.
+    #[inline(always)]
+    pub(super) fn step(&self, at: usize) -> Option<&'a [u8; STEP + LOOK_AHEAD]> {
+        if at >= self.count {
+            return None;
+        }
+        self.bytes.get(at..)?.first_chunk()
+    }
 }
 
 impl Tile<'_> {

@@ -15,12 +15,12 @@
 //! finds too much is read by the host. So no hit is lost, and none is counted twice.
 
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use super::device::Device;
+use super::guard::guarded;
 use super::layout::{BLOCK_FLAG, HitHeader, ScanParams, tail};
 use super::pipeline::{Pipeline, TILE};
 use super::{Config, Timings};
@@ -254,18 +254,18 @@ impl Ring {
             timeout: Some(self.config.timeout),
         };
         // wgpu reports a device that is lost while it waits by a panic, not by an error.
-        let polled = catch_unwind(AssertUnwindSafe(|| self.device.handle.poll(poll)));
+        let polled = guarded(|| self.device.handle.poll(poll));
         self.timings.wait += before.elapsed();
         self.device.check()?;
         match polled {
-            Ok(Ok(_)) if sent.mapped.load(Ordering::Acquire) == sent.expected => Ok(()),
-            Ok(Ok(_)) => Err(lost("its memory can no longer be read")),
-            Ok(Err(wgpu::PollError::Timeout)) => Err(lost(format!(
+            Some(Ok(_)) if sent.mapped.load(Ordering::Acquire) == sent.expected => Ok(()),
+            Some(Ok(_)) => Err(lost("its memory can no longer be read")),
+            Some(Err(wgpu::PollError::Timeout)) => Err(lost(format!(
                 "it did not answer within {} seconds",
                 self.config.timeout.as_secs_f32()
             ))),
-            Ok(Err(error)) => Err(lost(error)),
-            Err(_) => Err(lost("the driver gave up")),
+            Some(Err(error)) => Err(lost(error)),
+            None => Err(lost("the driver gave up")),
         }
     }
 

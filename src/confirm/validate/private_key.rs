@@ -12,20 +12,42 @@
     clippy::indexing_slicing
 )]
 
+pub(super) mod any;
 mod armor;
+mod certificate;
+mod decipher;
+pub(super) mod management;
 mod number;
+mod openpgp;
 mod openssh;
 mod pkcs;
+mod pkcs12;
 mod public;
 mod putty;
+mod tree;
 mod wellknown;
 mod wire;
 
 use base64::Engine as _;
+use sha2::{Digest, Sha256};
 
 use self::public::Public;
+use std::ops::Range;
+
+use super::Validator;
 use crate::confirm::{Candidate, Judgement, Proof};
 use crate::finding::Verdict;
+
+/// The validators of this family, by the name used in rule files.
+pub(super) const VALIDATORS: &[(&str, Validator)] = &[
+    ("ssh-pem", ssh_pem),
+    ("ssh-magic", ssh_magic),
+    ("ssh-putty", ssh_putty),
+    ("any-pem", any::pem),
+    ("pkcs12", any::pkcs12),
+    ("gcp-service-account", any::service_account),
+    ("management-certificate", management::certificate),
+];
 
 /// Why a block is no usable key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +56,10 @@ enum Refusal {
     Encrypted,
     /// A key of an algorithm that SSH does not have.
     Foreign,
-    /// Not a key, or a broken one.
-    Malformed(&'static str),
+    /// No structure of a private key.
+    Misfit,
+    /// The structure of a key, but it contradicts itself; or no block at all.
+    Broken(&'static str),
 }
 
 impl Refusal {
@@ -43,7 +67,8 @@ impl Refusal {
         match self {
             Self::Encrypted => "protected by a passphrase",
             Self::Foreign => "not an algorithm of SSH",
-            Self::Malformed(reason) => reason,
+            Self::Misfit => "not the structure of a private key",
+            Self::Broken(reason) => reason,
         }
     }
 }
@@ -68,8 +93,8 @@ impl Key {
             .detail("algorithm", self.public.algorithm())
             .detail("bits", self.public.bits())
             .detail("format", self.format);
-        if let Some(spki) = self.public.spki() {
-            proof = proof.detail("spki_sha256", hex(&spki));
+        if let Some(digest) = self.spki_digest() {
+            proof = proof.detail("spki_sha256", digest);
         }
         let comment = self.comment.as_deref().unwrap_or(&[]);
         if !comment.is_empty() {
@@ -81,6 +106,11 @@ impl Key {
         }
         proof.canonical = Some([b"ssh-private-key\0", &*blob].concat());
         proof
+    }
+
+    /// SHA-256 of the public key as a certificate holds it, in hexadecimal.
+    fn spki_digest(&self) -> Option<String> {
+        self.public.spki().map(|spki| hex(&Sha256::digest(spki)))
     }
 
     fn judge(&self, verdict: Verdict) -> Judgement {
@@ -95,11 +125,8 @@ impl Key {
     }
 }
 
-/// SHA-256 in hexadecimal, as certificate tools print it.
 fn hex(bytes: &[u8]) -> String {
-    use sha2::{Digest, Sha256};
-    let digest = Sha256::digest(bytes);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// `ssh-keygen` comments a key with where it was made. It is a hint, not proof.
@@ -121,8 +148,22 @@ pub(super) fn ssh_pem(candidate: &Candidate<'_>) -> Judgement {
 pub(super) fn ssh_magic(candidate: &Candidate<'_>) -> Judgement {
     let plain = armor::unescape(candidate.secret());
     let bytes = decode_while_base64(&plain);
-    let key = openssh::parse_first(&bytes).map(|(key, _)| key);
-    judge(key, Verdict::Structure)
+    match openssh::parse_first(&bytes) {
+        Ok((key, rest)) => {
+            let mut judgement = key.judge(Verdict::Structure);
+            if let Judgement::Accept(proof) | Judgement::Suppress(_, proof) = &mut judgement {
+                proof.at = Some(beginning(candidate, bytes.len().saturating_sub(rest.len())));
+            }
+            judgement
+        }
+        Err(refusal) => Judgement::Reject(refusal.reason()),
+    }
+}
+
+/// Where the base64 of the first `len` bytes of a key without an END line lies in the window.
+fn beginning(candidate: &Candidate<'_>, len: usize) -> Range<usize> {
+    let start = candidate.secret_range().start;
+    start..start.saturating_add(armor::length_of(candidate.secret(), len))
 }
 
 /// A PuTTY private key file.
@@ -130,18 +171,10 @@ pub(super) fn ssh_putty(candidate: &Candidate<'_>) -> Judgement {
     let text = candidate.secret();
     // As it lies first: a comment may hold a backslash of its own.
     let key = match putty::parse(text) {
-        Err(Refusal::Malformed(_)) => putty::parse(&armor::unescape(text)),
+        Err(Refusal::Broken(_)) => putty::parse(&armor::unescape(text)),
         other => other,
     };
     judge(key, Verdict::Checksum)
-}
-
-/// A PEM file that was encoded in base64 once more.
-pub(super) fn ssh_wrapped_pem(candidate: &Candidate<'_>) -> Judgement {
-    judge(
-        unwrapped(candidate.secret()).and_then(|text| pem(&text)),
-        Verdict::Structure,
-    )
 }
 
 fn judge(key: Result<Key, Refusal>, verdict: Verdict) -> Judgement {
@@ -153,23 +186,10 @@ fn judge(key: Result<Key, Refusal>, verdict: Verdict) -> Judgement {
 
 fn pem(text: &[u8]) -> Result<Key, Refusal> {
     let block = armor::open(text)?;
-    if block.label.contains("ENCRYPTED") {
+    if block.encrypted {
         return Err(Refusal::Encrypted);
     }
     pkcs::parse(&block.label, &block.bytes)
-}
-
-/// The private key block of a PEM file in base64.
-fn unwrapped(base64: &[u8]) -> Result<Vec<u8>, Refusal> {
-    let text = decode_while_base64(&armor::unescape(base64));
-    let missing = Refusal::Malformed("no END line");
-    // A certificate may follow in the same file.
-    let foot = b" PRIVATE KEY-----";
-    let mut feet = text.windows(foot.len()).enumerate();
-    let feet = feet.by_ref().filter(|(_, window)| *window == foot);
-    let (at, _) = feet.skip(1).next().ok_or(missing)?;
-    let end = at.checked_add(foot.len()).ok_or(missing)?;
-    text.get(..end).map(<[u8]>::to_vec).ok_or(missing)
 }
 
 /// Decodes what base64 a text begins with; blanks and line ends do not count.

@@ -17,66 +17,72 @@ pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
+const NOT_BASE64: Refusal = Refusal::Broken("the block is not base64");
+
 /// A block, taken apart.
 pub(super) struct Block {
     /// `RSA PRIVATE KEY`.
     pub(super) label: String,
     /// What the base64 says.
     pub(super) bytes: Vec<u8>,
-    /// The CRC-24 line of OpenPGP armor, if there is one.
-    pub(super) checksum: Option<Vec<u8>>,
+    /// Its label or its headers say that it needs a passphrase.
+    pub(super) encrypted: bool,
+    /// The CRC-24 of `OpenPGP` armor, if there is one.
+    pub(super) checksum: Option<[u8; 3]>,
 }
 
 /// Opens the block that begins and ends with `text`.
 pub(super) fn open(text: &[u8]) -> Result<Block, Refusal> {
-    let (label, rest) = heading(text, b"BEGIN ").ok_or(Refusal::Malformed("no BEGIN line"))?;
-    let end = find_last(rest, b"END ").ok_or(Refusal::Malformed("no END line"))?;
+    let (label, rest) = heading(text, b"BEGIN ").ok_or(Refusal::Broken("no BEGIN line"))?;
+    let end = find_last(rest, b"END ").ok_or(Refusal::Broken("no END line"))?;
     let body = rest.get(..end).unwrap_or(&[]);
     // `-----`, of which a patch's minus may be a sixth.
     let dashes = body.iter().rev().take_while(|byte| **byte == b'-').count();
     let (body, foot) = rest
         .split_at_checked(end.saturating_sub(dashes.min(5)))
         .unwrap_or_default();
-    let (end_label, _) = heading(foot, b"END ").ok_or(Refusal::Malformed("no END line"))?;
+    let (end_label, _) = heading(foot, b"END ").ok_or(Refusal::Broken("no END line"))?;
     if label != end_label {
-        return Err(Refusal::Malformed("BEGIN and END name different things"));
+        return Err(Refusal::Broken("BEGIN and END name different things"));
     }
     let plain = unescape(body);
     let lines = bare_lines(&plain);
     let mut base64 = Vec::with_capacity(plain.len());
-    let mut checksum = None;
+    let mut encrypted = label.contains("ENCRYPTED");
     for line in lines.split(|byte| *byte == b'\n') {
-        let line = line.trim_ascii();
         // `Proc-Type: 4,ENCRYPTED` and `DEK-Info: ...` (RFC 1421, section 4.6).
-        if line.starts_with(b"DEK-Info:") || contains(line, b",ENCRYPTED") {
-            return Err(Refusal::Encrypted);
-        }
         if line.contains(&b':') {
+            encrypted |= contains(line, b",ENCRYPTED") || contains(line, b"DEK-Info:");
             continue;
-        }
-        if let ([b'=', sum @ ..], true) = (line, !base64.is_empty()) {
-            if sum.len() == 4 {
-                checksum = BASE64.decode(sum).ok();
-                continue;
-            }
         }
         for &byte in line {
             match byte {
                 b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' | b'=' => base64.push(byte),
                 b' ' | b'\t' | b'\r' | b'"' | b'\'' | b',' | b';' | b'\\' | b'#' | b'*' | b'|'
                 | b'>' | b'(' | b')' | b'[' | b']' => {}
-                _ => return Err(Refusal::Malformed("the block is not base64")),
+                _ => return Err(NOT_BASE64),
             }
         }
     }
-    let bytes = BASE64
-        .decode(&base64)
-        .map_err(|_| Refusal::Malformed("the block is not base64"))?;
+    let checksum = take_checksum(&mut base64);
+    let bytes = BASE64.decode(&base64).map_err(|_| NOT_BASE64)?;
     Ok(Block {
         label,
         bytes,
+        encrypted,
         checksum,
     })
+}
+
+/// Takes off the `=` and four characters that end `OpenPGP` armor (RFC 9580, section 6.1).
+fn take_checksum(base64: &mut Vec<u8>) -> Option<[u8; 3]> {
+    let at = base64.len().checked_sub(5)?;
+    let [b'=', sum @ ..] = base64.get(at..)? else {
+        return None;
+    };
+    let sum = BASE64.decode(sum).ok()?.try_into().ok()?;
+    base64.truncate(at);
+    Some(sum)
 }
 
 /// The label after `-----BEGIN ` or `-----END `, and what follows its dashes.
@@ -103,17 +109,41 @@ fn contains(text: &[u8], word: &[u8]) -> bool {
 pub(super) fn unescape(text: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(text.len());
     let mut rest = text;
-    while let [first, tail @ ..] = rest {
-        let (byte, after) = match first {
-            b'\\' => escape(tail),
-            b'&' => reference(tail).unwrap_or((Some(b'&'), tail)),
-            b'<' => line_break(tail).unwrap_or((Some(b'<'), tail)),
-            byte => (Some(*byte), tail),
-        };
+    while let Some((byte, after)) = next(rest) {
         plain.extend(byte);
         rest = after;
     }
     plain
+}
+
+/// How many bytes of an escaped text hold the base64 of its first `len` decoded bytes, padding
+/// included: where a key ends that has no END line.
+pub(super) fn length_of(text: &[u8], len: usize) -> usize {
+    let mut digits = len.saturating_mul(4).div_ceil(3);
+    let mut rest = text;
+    let mut padding = false;
+    while let Some((byte, after)) = next(rest) {
+        let is_digit =
+            byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'));
+        padding |= digits == 0;
+        if padding && byte != Some(b'=') {
+            break;
+        }
+        digits = digits.saturating_sub(usize::from(is_digit));
+        rest = after;
+    }
+    text.len().saturating_sub(rest.len())
+}
+
+/// The next byte of the plain text, if the next bytes stand for one, and what follows them.
+fn next(text: &[u8]) -> Option<(Option<u8>, &[u8])> {
+    let (first, tail) = text.split_first()?;
+    Some(match first {
+        b'\\' => escape(tail),
+        b'&' => reference(tail).unwrap_or((Some(b'&'), tail)),
+        b'<' => line_break(tail).unwrap_or((Some(b'<'), tail)),
+        byte => (Some(*byte), tail),
+    })
 }
 
 /// What a backslash and the bytes after it stand for, and what follows.
@@ -262,20 +292,17 @@ mod tests {
     }
 
     #[test]
-    fn prose_wrong_labels_and_encrypted_blocks_are_refused() {
+    fn prose_and_wrong_labels_are_refused_and_encryption_is_seen() {
         let refusal = |text: &str| open(text.as_bytes()).err();
         let prose = "-----BEGIN X KEY-----\n...\n-----END X KEY-----";
-        assert_eq!(
-            refusal(prose),
-            Some(Refusal::Malformed("the block is not base64"))
-        );
+        assert_eq!(refusal(prose), Some(NOT_BASE64));
         let mixed = "-----BEGIN X KEY-----\nAAAA\n-----END Y KEY-----";
         assert_eq!(
             refusal(mixed),
-            Some(Refusal::Malformed("BEGIN and END name different things"))
+            Some(Refusal::Broken("BEGIN and END name different things"))
         );
         let locked = "-----BEGIN X KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: A,B\n\nAAAA\n\
                       -----END X KEY-----";
-        assert_eq!(refusal(locked), Some(Refusal::Encrypted));
+        assert!(open(locked.as_bytes()).is_ok_and(|block| block.encrypted));
     }
 }

@@ -4,6 +4,12 @@
 //! that belong together make a key, and a single flipped bit tears them apart. Sizes are capped
 //! first: the numbers come from a stranger's disk and long division is quadratic.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "big integers do not overflow; primes are above one before one is taken off, and a \
+              modulus is never zero"
+)]
+
 use num_bigint::BigUint;
 
 use super::Refusal;
@@ -39,12 +45,12 @@ pub(super) struct Rsa<'a> {
 impl Rsa<'_> {
     /// The public half, if the numbers belong together (RFC 8017, section 3.2).
     pub(super) fn prove(&self) -> Result<Public, Refusal> {
-        let odd = Refusal::Malformed("the RSA numbers do not belong together");
+        let odd = Refusal::Broken("the RSA numbers do not belong together");
         let number = BigUint::from_bytes_be;
         let (n, e, d) = (number(self.n), number(self.e), number(self.d));
         let (p, q, inverse) = (number(self.p), number(self.q), number(self.coefficient));
         if !(SHORTEST_MODULUS..=LONGEST_MODULUS).contains(&n.bits()) || e.bits() > 256 {
-            return Err(Refusal::Malformed("no RSA key has numbers of this size"));
+            return Err(Refusal::Broken("no RSA key has numbers of this size"));
         }
         let at_most = |number: &BigUint| number.bits() <= LONGEST_MODULUS;
         let one = BigUint::from(1u8);
@@ -80,12 +86,13 @@ pub(super) fn dsa([p, q, g]: [&[u8]; 3], y: Option<&[u8]>, x: &[u8]) -> Result<P
     let sizes = (SHORTEST_MODULUS..=LONGEST_DSA_PRIME).contains(&p.bits())
         && (128..=LONGEST_DSA_ORDER).contains(&q.bits())
         && p.bit(0);
-    if !sizes || g <= one || g >= p || x >= q || x < one || !is_one(&p, &q) {
-        return Err(Refusal::Malformed("the DSA numbers are out of range"));
+    // Some devices drew the private number without reducing it below the order.
+    if !sizes || g <= one || g >= p || x.bits() > q.bits() || x < one || !is_one(&p, &q) {
+        return Err(Refusal::Broken("the DSA numbers are out of range"));
     }
     let computed = g.modpow(&x, &p);
     if y.is_some_and(|y| number(y) != computed) {
-        return Err(Refusal::Malformed("the public DSA number is another key's"));
+        return Err(Refusal::Broken("the public DSA number is another key's"));
     }
     Ok(Public::Dsa {
         p: p.to_bytes_be(),
@@ -100,9 +107,9 @@ pub(super) fn dsa([p, q, g]: [&[u8]; 3], y: Option<&[u8]>, x: &[u8]) -> Result<P
 pub(super) fn ecdsa(curve: Curve, scalar: &[u8], point: Option<&[u8]>) -> Result<Public, Refusal> {
     let points = curve
         .points(scalar)
-        .ok_or(Refusal::Malformed("the scalar is out of the curve's range"))?;
+        .ok_or(Refusal::Broken("the scalar is out of the curve's range"))?;
     if point.is_some_and(|stored| stored != points.whole && stored != points.compressed) {
-        return Err(Refusal::Malformed("the point is another key's"));
+        return Err(Refusal::Broken("the point is another key's"));
     }
     Ok(Public::Ecdsa {
         curve,
@@ -114,10 +121,10 @@ pub(super) fn ecdsa(curve: Curve, scalar: &[u8], point: Option<&[u8]>) -> Result
 pub(super) fn ed25519(seed: &[u8], point: Option<&[u8]>) -> Result<Public, Refusal> {
     let seed: &[u8; 32] = seed
         .try_into()
-        .map_err(|_| Refusal::Malformed("an Ed25519 seed has 32 bytes"))?;
+        .map_err(|_| Refusal::Broken("an Ed25519 seed has 32 bytes"))?;
     let computed = ed25519_dalek::SigningKey::from_bytes(seed).verifying_key();
     if point.is_some_and(|stored| stored != computed.as_bytes()) {
-        return Err(Refusal::Malformed("the public half is another key's"));
+        return Err(Refusal::Broken("the public half is another key's"));
     }
     Ok(Public::Ed25519(computed.to_bytes()))
 }
@@ -126,4 +133,48 @@ pub(super) fn ed25519(seed: &[u8], point: Option<&[u8]>) -> Result<Public, Refus
 fn is_one(number: &BigUint, modulus: &BigUint) -> bool {
     let one = BigUint::from(1u8);
     *modulus > one && number % modulus == one
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scalar_is_read_with_and_without_its_leading_zeros() {
+        let short = ecdsa(Curve::P256, &[7; 30], None);
+        assert!(short.is_ok());
+        let whole = [&[0, 0], &[7; 30][..]].concat();
+        assert_eq!(short, ecdsa(Curve::P256, &whole, None));
+        let signed = [&[0], &whole[..]].concat();
+        assert_eq!(short, ecdsa(Curve::P256, &signed, None));
+        assert!(ecdsa(Curve::P256, &[0xff; 32], None).is_err());
+        assert!(ecdsa(Curve::P256, &[0; 32], None).is_err());
+    }
+
+    #[test]
+    fn numbers_of_absurd_sizes_are_refused_before_they_are_multiplied() {
+        let huge = vec![0xff; 8000];
+        let rsa = Rsa {
+            n: &huge,
+            e: &[3],
+            d: &huge,
+            p: &huge,
+            q: &huge,
+            exponents: None,
+            coefficient: &huge,
+        };
+        assert!(rsa.prove().is_err());
+        assert!(dsa([&huge; 3], None, &huge).is_err());
+        // The smallest numbers there are: nothing is subtracted from zero.
+        let none = Rsa {
+            n: &[0xff; 128],
+            e: &[],
+            d: &[],
+            p: &[1],
+            q: &[],
+            exponents: Some((&[], &[])),
+            coefficient: &[],
+        };
+        assert!(none.prove().is_err());
+    }
 }

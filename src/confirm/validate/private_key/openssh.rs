@@ -16,16 +16,13 @@ use super::{Key, Refusal};
 /// What every such key begins with.
 pub(super) const MAGIC: &[u8] = b"openssh-key-v1\0";
 
-/// Padding fills a cipher block, of at most this many bytes.
-const LONGEST_BLOCK: usize = 16;
-
 /// Parses a key that fills `bytes`.
 pub(super) fn parse(bytes: &[u8]) -> Result<Key, Refusal> {
     let (key, rest) = parse_first(bytes)?;
     if rest.is_empty() {
         Ok(key)
     } else {
-        Err(Refusal::Malformed("bytes follow the key"))
+        Err(Refusal::Broken("bytes follow the key"))
     }
 }
 
@@ -33,20 +30,20 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Key, Refusal> {
 pub(super) fn parse_first(bytes: &[u8]) -> Result<(Key, &[u8]), Refusal> {
     let mut wire = Wire(bytes);
     if wire.take(MAGIC.len())? != MAGIC {
-        return Err(Refusal::Malformed("no openssh-key-v1"));
+        return Err(Refusal::Broken("no openssh-key-v1"));
     }
     let (cipher, kdf, options) = (wire.string()?, wire.string()?, wire.string()?);
     if cipher != b"none" {
         return Err(Refusal::Encrypted);
     }
     if kdf != b"none" || !options.is_empty() || wire.word()? != 1 {
-        return Err(Refusal::Malformed("one unprotected key was expected"));
+        return Err(Refusal::Broken("one unprotected key was expected"));
     }
     let blob = wire.string()?;
     let list = wire.string()?;
     let (public, comment) = private_list(list)?;
     if public.blob() != blob {
-        return Err(Refusal::Malformed("the public half is another key's"));
+        return Err(Refusal::Broken("the public half is another key's"));
     }
     let key = Key {
         public,
@@ -56,18 +53,35 @@ pub(super) fn parse_first(bytes: &[u8]) -> Result<(Key, &[u8]), Refusal> {
     Ok((key, wire.0))
 }
 
+/// The public half of a key whose private half needs a passphrase.
+pub(super) fn public_of_encrypted(bytes: &[u8]) -> Result<Public, Refusal> {
+    let mut wire = Wire(bytes);
+    let _magic = wire.take(MAGIC.len())?;
+    let _cipher_and_kdf = (wire.string()?, wire.string()?, wire.string()?);
+    if wire.word()? != 1 {
+        return Err(Refusal::Broken("one key was expected"));
+    }
+    let blob = wire.string()?;
+    let algorithm = Wire(blob).string()?;
+    Ok(Public::Stored {
+        algorithm: String::from_utf8_lossy(algorithm).into_owned(),
+        blob: blob.to_vec(),
+    })
+}
+
 fn private_list(list: &[u8]) -> Result<(Public, &[u8]), Refusal> {
     let mut wire = Wire(list);
     if wire.word()? != wire.word()? {
-        return Err(Refusal::Malformed("the check numbers differ"));
+        return Err(Refusal::Broken("the check numbers differ"));
     }
     let public = private_key(&mut wire)?;
     let comment = wire.string()?;
-    let counts = wire.0.len() < LONGEST_BLOCK && wire.0.iter().zip(1u8..).all(|(a, b)| *a == b);
+    // Padding fills a cipher block; PuTTY writes up to a block more.
+    let counts = wire.0.len() < 256 && wire.0.iter().zip(1u8..).all(|(byte, n)| *byte == n);
     if counts {
         Ok((public, comment))
     } else {
-        Err(Refusal::Malformed("the padding does not count up"))
+        Err(Refusal::Broken("the padding does not count up"))
     }
 }
 
@@ -98,9 +112,9 @@ fn private_key(wire: &mut Wire<'_>) -> Result<Public, Refusal> {
             let pair = wire.string()?;
             let (seed, again) = pair
                 .split_at_checked(32)
-                .ok_or(Refusal::Malformed("an Ed25519 pair has 64 bytes"))?;
+                .ok_or(Refusal::Broken("an Ed25519 pair has 64 bytes"))?;
             if again != point {
-                return Err(Refusal::Malformed("the public half is another key's"));
+                return Err(Refusal::Broken("the public half is another key's"));
             }
             number::ed25519(seed, Some(point))
         }
@@ -111,7 +125,7 @@ fn private_key(wire: &mut Wire<'_>) -> Result<Public, Refusal> {
                 .and_then(Curve::of_name)
                 .ok_or(Refusal::Foreign)?;
             if Curve::of_name(wire.string()?) != Some(curve) {
-                return Err(Refusal::Malformed("two curves in one key"));
+                return Err(Refusal::Broken("two curves in one key"));
             }
             let point = wire.string()?;
             number::ecdsa(curve, wire.number()?, Some(point))

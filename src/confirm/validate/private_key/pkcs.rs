@@ -11,13 +11,16 @@ use super::number::{self, Rsa};
 use super::public::{Curve, oid};
 use super::{Key, Refusal, openssh};
 
+/// Parses one structure.
+type Parser = fn(&[u8]) -> Result<Key, Refusal>;
+
 /// Parses the content of a PEM block. The label says which structure to try first; the others
 /// are tried too, for tools have put every structure under every label.
 pub(super) fn parse(label: &str, bytes: &[u8]) -> Result<Key, Refusal> {
     if bytes.starts_with(openssh::MAGIC) {
         return openssh::parse(bytes);
     }
-    let parsers: [fn(&[u8]) -> Result<Key, Refusal>; 4] = [pkcs1, sec1, dsa, pkcs8];
+    let parsers: [Parser; 4] = [pkcs1, sec1, dsa, pkcs8];
     let first = match label {
         "RSA PRIVATE KEY" => 0,
         "EC PRIVATE KEY" => 1,
@@ -33,8 +36,8 @@ pub(super) fn parse(label: &str, bytes: &[u8]) -> Result<Key, Refusal> {
 }
 
 /// What the structure is not.
-fn misfit(_: der::Error) -> Refusal {
-    Refusal::Malformed("not the DER of a private key")
+pub(super) fn misfit(_: der::Error) -> Refusal {
+    Refusal::Misfit
 }
 
 fn pkcs1(bytes: &[u8]) -> Result<Key, Refusal> {
@@ -78,7 +81,7 @@ fn elliptic(
     if let (Some(inner), Some(outer)) = (curve, outer)
         && inner != outer
     {
-        return Err(Refusal::Malformed("two curves in one key"));
+        return Err(Refusal::Broken("two curves in one key"));
     }
     let curve = curve.or(outer).ok_or(Refusal::Foreign)?;
     Ok(Key {
@@ -98,7 +101,7 @@ fn dsa(bytes: &[u8]) -> Result<Key, Refusal> {
     });
     let (version, domain, y, x) = numbers.map_err(misfit)?;
     if version != 0 || !reader.is_finished() {
-        return Err(Refusal::Malformed("not the DER of a private key"));
+        return Err(Refusal::Misfit);
     }
     Ok(Key {
         public: number::dsa(
@@ -130,7 +133,7 @@ fn pkcs8(bytes: &[u8]) -> Result<Key, Refusal> {
         oid::ED25519 => {
             let seed = <&OctetStringRef>::from_der(inner).map_err(misfit)?;
             let point = match info.public_key {
-                Some(bits) => Some(bits.as_bytes().ok_or(Refusal::Malformed("odd bits"))?),
+                Some(bits) => Some(bits.as_bytes().ok_or(Refusal::Broken("odd bits"))?),
                 None => None,
             };
             Key {
@@ -140,7 +143,7 @@ fn pkcs8(bytes: &[u8]) -> Result<Key, Refusal> {
             }
         }
         oid::DSA => {
-            let domain = parameters.ok_or(Refusal::Malformed("a DSA key without its domain"))?;
+            let domain = parameters.ok_or(Refusal::Broken("a DSA key without its domain"))?;
             let domain = domain
                 .sequence(|reader| {
                     let mut next = || UintRef::decode(reader);

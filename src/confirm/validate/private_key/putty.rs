@@ -50,11 +50,11 @@ pub(super) fn parse(text: &[u8]) -> Result<Key, Refusal> {
         return Err(Refusal::Encrypted);
     }
     if hex(file.mac) != Some(file.mac()) {
-        return Err(Refusal::Malformed("the MAC is wrong"));
+        return Err(Refusal::Broken("the MAC is wrong"));
     }
     let public = file.public_key()?;
     if public.blob() != file.public {
-        return Err(Refusal::Malformed("the public half is another key's"));
+        return Err(Refusal::Broken("the public half is another key's"));
     }
     Ok(Key {
         public,
@@ -76,7 +76,7 @@ impl<'a> File<'a> {
                 if line.is_empty() {
                     continue;
                 }
-                return Err(Refusal::Malformed("a line without a field name"));
+                return Err(Refusal::Broken("a line without a field name"));
             };
             let (name, value) = line.split_at(colon);
             let value = value.get(2..).unwrap_or(&[]);
@@ -92,10 +92,10 @@ impl<'a> File<'a> {
                     return Ok(file);
                 }
                 name if name.starts_with(b"Argon2-") || name == b"Key-Derivation" => {}
-                _ => return Err(Refusal::Malformed("an unknown field")),
+                _ => return Err(Refusal::Broken("an unknown field")),
             }
         }
-        Err(Refusal::Malformed("no MAC"))
+        Err(Refusal::Broken("no MAC"))
     }
 
     fn mac(&self) -> Vec<u8> {
@@ -119,7 +119,7 @@ impl<'a> File<'a> {
         let mut public = Wire(&self.public);
         let mut private = Wire(&self.private);
         if public.string()? != self.algorithm {
-            return Err(Refusal::Malformed("two algorithms in one file"));
+            return Err(Refusal::Broken("two algorithms in one file"));
         }
         match self.algorithm {
             b"ssh-rsa" => {
@@ -169,7 +169,7 @@ impl<'a> File<'a> {
 
 /// The base64 block that a `-Lines` field announces.
 fn block<'a>(lines: &mut impl Iterator<Item = &'a [u8]>, count: &[u8]) -> Result<Vec<u8>, Refusal> {
-    let bad = Refusal::Malformed("a block that is not base64");
+    let bad = Refusal::Broken("a block that is not base64");
     let count = std::str::from_utf8(count)
         .ok()
         .and_then(|count| count.trim().parse().ok());

@@ -18,6 +18,7 @@ pub(super) fn device(fingerprint: &str) -> Option<&'static str> {
 const DEVICES: &[(&str, &str)] = &[
     ("/JLp6z6uGE3BPcs70RQob6QOdEWQ6nDC0xY7ejPOCc0", "array-networks-vapv-vxag"),
     ("Z+q4XhSwWY7q0BIDVPR1v/S306FjGBsid7tLq/8kIxM", "ceragon-fibeair-cve-2015-0936"),
+    ("whDP3xjKBEettbDuecxtGsfWBST+78gb6McdB9P7jCU", "barracuda_load_balancer_vm"),
     ("uy5wXyEgbRCGsk23+J6f85om7G55Cu3UIPwC7oMZhNQ", "exagrid-cve-2016-1561"),
     ("9prMbqhS4QteoFQ1ZRJDqSBLWoHXPyKB0iWR05Ghro4", "f5-bigip-cve-2012-1493"),
     ("MEc4HfsOlMqJ3/9QMTmrKn5Xj/yfnMITMW8EwfUfTww", "loadbalancer.org-enterprise-va"),

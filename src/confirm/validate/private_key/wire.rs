@@ -11,7 +11,7 @@ impl<'a> Wire<'a> {
         let (taken, rest) = self
             .0
             .split_at_checked(len)
-            .ok_or(Refusal::Malformed("a field reaches past the end"))?;
+            .ok_or(Refusal::Broken("a field reaches past the end"))?;
         self.0 = rest;
         Ok(taken)
     }
@@ -34,7 +34,7 @@ impl<'a> Wire<'a> {
         let bytes = self.string()?;
         match bytes.first() {
             Some(0..=0x7f) => Ok(bytes),
-            _ => Err(Refusal::Malformed("a number is not positive")),
+            _ => Err(Refusal::Broken("a number is not positive")),
         }
     }
 }
