@@ -51,7 +51,7 @@ impl Image {
             holes: 0,
             unreadable: 0,
             parts: Vec::new(),
-            warnings: self.opened.warnings.clone(),
+            warnings: [&self.opened.warnings[..], &self.opened.unread].concat(),
         };
         for extent in self.extents() {
             let sum = match (extent.kind, extent.stored) {

@@ -1,8 +1,8 @@
-//! EWF version 1, the format of `EnCase` (`.E01`): chunks of the disk, mostly compressed, in one
+//! EWF version 1, the format of EnCase (`.E01`): chunks of the disk, mostly compressed, in one
 //! or several files.
 //!
 //! Written after Joachim Metz, "Expert Witness Compression Format specification", which describes
-//! what `EnCase`, FTK Imager and libewf write.
+//! what EnCase, FTK Imager and libewf write.
 
 #![warn(
     clippy::arithmetic_side_effects,
@@ -169,8 +169,11 @@ impl Walk {
             };
             let next = section.le64(16);
             let body = at.saturating_add(SECTION);
-            // Some writers leave the length of a section out.
-            let end = at.saturating_add(section.le64(24)).max(body);
+            let end = match section.le64(24) {
+                // Some writers leave the length of a section out.
+                0 => next.max(body),
+                len => at.saturating_add(len).max(body),
+            };
             let kind = section.part(0, 16);
             match kind.split(|byte| *byte == 0).next().unwrap_or_default() {
                 b"volume" | b"disk" => self.volume(files, file, body, end)?,
@@ -196,9 +199,10 @@ impl Walk {
     }
 
     fn volume(&mut self, files: &Files, file: usize, at: u64, end: u64) -> Result<(), ImageError> {
-        let len = match end.saturating_sub(at) {
-            len @ 0..1052 => len.clamp(94, 94),
-            _ => 1052,
+        let len = if end.saturating_sub(at) < 1052 {
+            94
+        } else {
+            1052
         };
         let volume = Region::read(files, file, at, len, "volume section")?;
         let checksum_at = volume.bytes().len().saturating_sub(4);
@@ -400,6 +404,37 @@ mod tests {
         assert_eq!(
             successors(Path::new("x.e01")).next(),
             Some(PathBuf::from("x.e02"))
+        );
+    }
+
+    #[test]
+    fn positions_beyond_31_bits_are_followed() {
+        let mut table = vec![0; 24];
+        table[..4].copy_from_slice(&4_u32.to_le_bytes());
+        table[8..16].copy_from_slice(&0x100_u64.to_le_bytes());
+        let sum = adler32(&table[..20]);
+        table[20..24].copy_from_slice(&sum.to_le_bytes());
+        // The last two positions are 0x8000_0010 and 0xffff_fff0: no flag, but a 32nd bit.
+        for entry in [0xffff_0000_u32, 0x7fff_8000, 0x8000_0010, 0xffff_fff0] {
+            table.extend(entry.to_le_bytes());
+        }
+        let sum = adler32(&table[24..]);
+        table.extend(sum.to_le_bytes());
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), &table).unwrap();
+        let files = Files::new(file.path(), super::super::Options::default()).unwrap();
+        let table = Table::read(&files, 0, 0, 7, u64::MAX).unwrap();
+        let entries: Vec<_> = (0..4)
+            .map(|index| table.entry(&files, index).unwrap())
+            .collect();
+        assert_eq!(
+            entries,
+            [
+                (0x7fff_0100, true),
+                (0x7fff_8100, false),
+                (0x8000_0110, false),
+                (0x1_0000_00f0, false),
+            ]
         );
     }
 

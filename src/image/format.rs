@@ -30,11 +30,11 @@ pub enum Format {
     Vhd,
     /// Microsoft's newer format.
     Vhdx,
-    /// VMware's format, in one file or several.
+    /// The format of `VMware`, in one file or several.
     Vmdk,
-    /// `VirtualBox`'s format.
+    /// The format of `VirtualBox`.
     Vdi,
-    /// `EnCase`'s format, version 1 (`.E01`), in one file or several.
+    /// The format of EnCase, version 1 (`.E01`), in one file or several.
     Ewf,
 }
 
@@ -61,6 +61,8 @@ pub(super) struct Opened {
     /// What the container says of itself.
     pub(super) facts: Vec<(String, String)>,
     pub(super) warnings: Vec<String>,
+    /// What of the container is not part of the disk and is not read, in sentences.
+    pub(super) unread: Vec<String>,
 }
 
 impl Opened {
@@ -70,6 +72,7 @@ impl Opened {
             mapping: Box::new(mapping),
             facts: Vec::new(),
             warnings: Vec::new(),
+            unread: Vec::new(),
         }
     }
 

@@ -126,18 +126,12 @@ pub(super) fn open(files: &mut Files, file: usize, depth: u32) -> Result<Opened,
             Some(format::open_named(files, file, name, format, depth)?)
         }
     };
-    let mut warnings = Vec::new();
+    let (mut warnings, mut unread) = (Vec::new(), Vec::new());
     if features & DIRTY != 0 {
         warnings.push("the image was not closed cleanly".to_owned());
     }
     if features & CORRUPT != 0 {
         warnings.push("QEMU marked the image as corrupt".to_owned());
-    }
-    let snapshots = header.be32(60);
-    if snapshots > 0 {
-        warnings.push(format!(
-            "the image holds {snapshots} internal snapshots; what only they hold is not read"
-        ));
     }
     let len = header.be64(24);
     let mut opened = Opened::new(
@@ -154,11 +148,21 @@ pub(super) fn open(files: &mut Files, file: usize, depth: u32) -> Result<Opened,
             l1_entries: l1_entries.into(),
             backing: below.map(|below| {
                 warnings.extend(below.warnings);
+                unread.extend(below.unread);
                 below.mapping
             }),
         },
     );
     opened.warnings = warnings;
+    opened.unread = unread;
+    let snapshots = header.be32(60);
+    if snapshots > 0 {
+        opened.unread.push(format!(
+            "{:?} holds {snapshots} internal snapshots; what only they hold was not read, copy \
+             each out with qemu-img convert -l",
+            files.path(file)
+        ));
+    }
     opened.fact("version", version);
     opened.fact("cluster", format!("2^{cluster_bits} bytes"));
     opened.fact("compression", method);
@@ -330,8 +334,11 @@ impl Mapping for Qcow2 {
 
     fn piece_at(&self, files: &Files, at: u64) -> Piece {
         let cluster = 1_u64.checked_shl(self.cluster_bits).unwrap_or(1);
-        let entry_len = if self.extended { 16 } else { 8 };
-        let table_span = cluster.saturating_mul(cluster / entry_len);
+        let (entry_len, entries) = match self.extended {
+            true => (16, cluster / 16),
+            false => (8, cluster / 8),
+        };
+        let table_span = cluster.saturating_mul(entries);
         let table = Cell::of(at, table_span);
         if table.index >= self.l1_entries {
             return Piece::lost(u64::MAX, "the first table of the container ends before it");

@@ -193,6 +193,13 @@ impl Image {
         ranges.into_vec()
     }
 
+    /// Sentences on what the container holds beside the disk and what is not read: the snapshots of
+    /// a qcow2 image.
+    #[must_use]
+    pub fn unread(&self) -> &[String] {
+        &self.opened.unread
+    }
+
     /// A sentence if the container's own structures could not be read: what they describe may have
     /// been taken for a hole. `None` if all was read. Asked at the end of a scan.
     #[must_use]

@@ -58,6 +58,7 @@ pub(super) fn open(files: &mut Files, file: usize, depth: u32) -> Result<Opened,
             let parent = parent(files, file, &footer, depth)?;
             let mut opened = dynamic(files, file, &footer, len, Some(parent.mapping))?;
             opened.warnings.extend(parent.warnings);
+            opened.unread.extend(parent.unread);
             opened
         }
         other => {
@@ -131,7 +132,7 @@ fn dynamic(
 ) -> Result<Opened, ImageError> {
     let header = header(files, file, footer)?;
     let block = header.be32(32);
-    if !block.is_power_of_two() || block < 512 || block > MAX_BLOCK {
+    if !block.is_power_of_two() || !(512..=MAX_BLOCK).contains(&block) {
         return Err(header.corrupt(
             32,
             format!(

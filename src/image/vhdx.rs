@@ -74,7 +74,7 @@ pub(super) fn open(files: &mut Files, file: usize, depth: u32) -> Result<Opened,
             format!("sectors of {sector} bytes, expected 512 or 4096"),
         ));
     }
-    let mut warnings = Vec::new();
+    let (mut warnings, mut unread) = (Vec::new(), Vec::new());
     if log.is_used() {
         warnings
             .push("the image was not closed cleanly; its log was taken into account".to_owned());
@@ -84,6 +84,7 @@ pub(super) fn open(files: &mut Files, file: usize, depth: u32) -> Result<Opened,
         true => {
             let parent = parent(files, file, &items, depth)?;
             warnings.extend(parent.warnings);
+            unread.extend(parent.unread);
             Some(parent.mapping)
         }
     };
@@ -106,7 +107,7 @@ pub(super) fn open(files: &mut Files, file: usize, depth: u32) -> Result<Opened,
             differencing,
         },
     );
-    opened.warnings = warnings;
+    (opened.warnings, opened.unread) = (warnings, unread);
     opened.fact(
         "kind",
         if differencing {
@@ -162,12 +163,11 @@ fn checksum(bytes: &[u8]) -> u32 {
     })
 }
 
-/// Position and length of the block table and of the metadata (2.2.3).
-fn regions(
-    files: &Files,
-    file: usize,
-    log: &Replayed,
-) -> Result<((u64, u64), (u64, u64)), ImageError> {
+/// Position and length of a region.
+type Place = (u64, u64);
+
+/// Where the block table and the metadata are (2.2.3).
+fn regions(files: &Files, file: usize, log: &Replayed) -> Result<(Place, Place), ImageError> {
     let mut failure = None;
     for at in [192 * KIB, 256 * KIB] {
         let table = log.region(files, file, at, 64 * KIB, "region table")?;
@@ -336,7 +336,7 @@ impl Vhdx {
         let first = cell
             .index
             .checked_rem(ratio)?
-            .checked_mul(self.block / self.sector.max(1))?;
+            .checked_mul(self.block.checked_div(self.sector)?)?;
         let set = |sector: u64| -> Option<bool> {
             let bit = first.checked_add(sector)?;
             let [byte] = self

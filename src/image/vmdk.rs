@@ -1,6 +1,6 @@
 //! VMDK: a descriptor in words, and extents that are flat or made of grains.
 //!
-//! Written after VMware's "Virtual Disk Format 5.0".
+//! Written after the "Virtual Disk Format 5.0" of `VMware`.
 
 #![warn(
     clippy::arithmetic_side_effects,
@@ -46,7 +46,7 @@ enum Content {
 
 pub(super) fn open(files: &mut Files, file: usize, depth: u32) -> Result<Opened, ImageError> {
     let head = files.array(file, 0).unwrap_or([0; 4]);
-    let mut warnings = Vec::new();
+    let (mut warnings, mut unread) = (Vec::new(), Vec::new());
     let (descriptor, extents) = match &head {
         b"KDMV" => {
             let sparse = Sparse::read(files, file)?;
@@ -77,6 +77,7 @@ pub(super) fn open(files: &mut Files, file: usize, depth: u32) -> Result<Opened,
         Some(name) => {
             let parent = format::open_named(files, file, name, None, depth)?;
             warnings.extend(parent.warnings);
+            unread.extend(parent.unread);
             Some(parent.mapping)
         }
     };
@@ -96,7 +97,7 @@ pub(super) fn open(files: &mut Files, file: usize, depth: u32) -> Result<Opened,
             parent,
         },
     );
-    opened.warnings = warnings;
+    (opened.warnings, opened.unread) = (warnings, unread);
     let kind = descriptor
         .as_ref()
         .and_then(|descriptor| descriptor.kind.clone());

@@ -211,7 +211,11 @@ impl<'a> Source<'a> {
                 holes,
                 unreadable: unreadable.collect(),
                 changed: if watched { image.changed() } else { None },
-                warnings: caveat.into_iter().chain(image.damaged()).collect(),
+                warnings: caveat
+                    .into_iter()
+                    .chain(image.damaged())
+                    .chain(image.unread().iter().cloned())
+                    .collect(),
             }
         };
         self.step(Step::Closed(Box::new(closed)), done)

@@ -476,6 +476,80 @@ fn the_formats_of_other_hypervisors_are_the_disk() {
 }
 
 #[test]
+fn a_vhd_is_as_long_as_its_footer_says() {
+    let desk = Desk::new();
+    raw_in(&desk);
+    // Without this option the length is rounded up to what cylinders and heads can express.
+    for kind in ["dynamic", "fixed"] {
+        let options = format!("subformat={kind},force_size=off");
+        tool(
+            "qemu-img",
+            &desk.path("."),
+            &[
+                "convert",
+                "-O",
+                "vpc",
+                "-o",
+                &options,
+                "disk.raw",
+                "rounded.vhd",
+            ],
+        );
+        let bytes = guest(&Image::open(desk.path("rounded.vhd")).unwrap());
+        assert!(bytes.len() > DISK_LEN && bytes.starts_with(disk()));
+        assert!(bytes[DISK_LEN..].iter().all(|byte| *byte == 0));
+    }
+}
+
+#[test]
+fn an_internal_snapshot_is_not_passed_over_in_silence() {
+    let desk = Desk::new();
+    raw_in(&desk);
+    let folder = desk.path(".");
+    tool(
+        "qemu-img",
+        &folder,
+        &["convert", "-O", "qcow2", "disk.raw", "disk.qcow2"],
+    );
+    tool(
+        "qemu-img",
+        &folder,
+        &["snapshot", "-c", "before", "disk.qcow2"],
+    );
+    let ran = desk.scan(&desk.path("disk.qcow2"), &[]).expect(3);
+    let warnings = ran.summary().warnings;
+    assert!(warnings[0].contains("1 internal snapshots"), "{warnings:?}");
+}
+
+#[cfg(feature = "gpu")]
+#[test]
+fn a_gpu_and_the_workers_share_a_container() {
+    let desk = Desk::new();
+    raw_in(&desk);
+    let folder = desk.path(".");
+    tool(
+        "qemu-img",
+        &folder,
+        &["convert", "-c", "-O", "qcow2", "disk.raw", "disk.qcow2"],
+    );
+    tool(
+        "qemu-img",
+        &folder,
+        &["convert", "-O", "vdi", "disk.raw", "disk.vdi"],
+    );
+    let expected = desk.scan(&desk.path("disk.raw"), &[]).expect(0);
+    for name in ["disk.qcow2", "disk.vdi"] {
+        let ran = desk.scan(&desk.path(name), &["--engine", "gpu"]).expect(0);
+        assert_eq!(ran.summary().engine, "gpu");
+        assert_eq!(
+            places(&ran.findings()),
+            places(&expected.findings()),
+            "{name}"
+        );
+    }
+}
+
+#[test]
 fn evidence_files_are_the_disk() {
     let desk = Desk::new();
     raw_in(&desk);
@@ -512,6 +586,21 @@ fn evidence_files_are_the_disk() {
             "{name}"
         );
     }
+    // The table of the chunks is there twice: one may be damaged.
+    let path = desk.path("fast.E01");
+    let mut bytes = fs::read(&path).unwrap();
+    let tables: Vec<usize> = memchr::memmem::find_iter(&bytes, b"table").collect();
+    let [table, copy] = tables[..] else {
+        panic!("{tables:?}");
+    };
+    bytes[table + 76 + 24 + 100] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    assert!(guest(&Image::open(&path).unwrap()) == disk());
+    bytes[copy + 76 + 24 + 100] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    let image = Image::open(&path).unwrap();
+    assert_eq!(image.unreadable(), [0..DISK_LEN as u64]);
+    assert!(image.describe().warnings[0].contains("its copy are damaged"));
     let error = Image::open(desk.path("two.E02")).unwrap_err().to_string();
     assert!(error.contains("segment 2, expected 1"), "{error}");
 }

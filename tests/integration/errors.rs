@@ -178,13 +178,25 @@ fn a_pipe_is_refused_with_advice_and_a_wrong_argument_with_the_usage() {
 }
 
 #[test]
-fn a_container_is_searched_as_it_lies_and_said_to_be_incomplete() {
+fn a_container_that_cannot_be_read_is_searched_as_it_lies_and_said_to_be_incomplete() {
     let desk = Desk::new();
-    let mut bytes = b"QFI\xfb".to_vec();
-    bytes.resize(100_000, 0);
-    let ran = desk.scan(&desk.file("disk.qcow2", bytes), &[]).expect(3);
-    let summary = ran.summary();
-    assert!(!summary.complete && summary.warnings[0].contains("is a qcow2 container"));
+    for (name, head, words) in [
+        (
+            "disk.qcow2",
+            &b"QFI\xfb"[..],
+            "it is qcow2 version 0, expected 2 or 3",
+        ),
+        ("disk.Ex01", b"EVF2\x0d\x0a\x81\x00", "is a EWF2 container"),
+    ] {
+        let mut bytes = head.to_vec();
+        bytes.resize(100_000, 0);
+        let ran = desk.scan(&desk.file(name, bytes), &[]).expect(3);
+        let summary = ran.summary();
+        assert_eq!(summary.bytes_read + summary.bytes_skipped, 100_000);
+        let warning = &summary.warnings[0];
+        assert!(!summary.complete && warning.contains(words), "{warning}");
+        assert!(warning.contains("searched as it lies"), "{warning}");
+    }
 }
 
 #[test]

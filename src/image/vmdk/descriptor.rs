@@ -11,7 +11,7 @@ use crate::image::ImageError;
 use crate::image::field::Region;
 use crate::image::files::Files;
 
-/// Longest descriptor read: VMware's have 20 sectors at most, an extent a line.
+/// Longest descriptor read: 20 sectors are usual, an extent is a line.
 const MAX_LEN: u64 = 1 << 20;
 /// Most extents listed; every 2 GB of a split disk are one.
 const MAX_EXTENTS: usize = 8192;
