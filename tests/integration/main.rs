@@ -10,6 +10,7 @@
 )]
 
 mod architecture;
+mod commands;
 mod containers;
 mod damage;
 mod encodings;
@@ -21,6 +22,7 @@ mod gpu;
 mod images;
 mod linked;
 mod private_keys;
+mod readme;
 mod rules;
 mod scan;
 #[cfg(feature = "gpu")]
