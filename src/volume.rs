@@ -24,6 +24,7 @@
 
 pub mod attribute;
 pub mod disk;
+pub mod ext;
 pub mod field;
 pub mod file_system;
 pub mod partition;

@@ -3,6 +3,7 @@
 //! A new reader is one line in [`READERS`]. What no reader handles is still named where a signature
 //! tells it, so that an encrypted or foreign volume never passes for an empty one.
 
+use super::ext::Ext;
 use super::field::{le_u32, le_u64};
 use super::{FileSystem, Part, ReadAt, VolumeError, Warnings};
 
@@ -30,7 +31,17 @@ pub enum Content {
 type Open = fn(&Part) -> Option<Result<Box<dyn FileSystem>, VolumeError>>;
 
 /// In the order they are asked. Each looks for its own signature.
-const READERS: &[(&str, Open)] = &[];
+const READERS: &[(&str, Open)] = &[
+    ("ext", |part| Some(boxed(Ext::open(part)?))),
+    // By what is left of a file system, after all that are whole.
+    ("ext", |part| Some(boxed(Ext::open_copy(part)?))),
+];
+
+fn boxed<F: FileSystem + 'static>(
+    opened: Result<F, VolumeError>,
+) -> Result<Box<dyn FileSystem>, VolumeError> {
+    Ok(Box::new(opened?))
+}
 
 impl Content {
     /// Recognises and opens a volume. What is wrong with it is added to `warnings`.
