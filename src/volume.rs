@@ -42,4 +42,5 @@ pub use error::VolumeError;
 pub use file_system::{Claim, Encoded, FileSystem, Name, Node, NodeId, Run, RunKind, Stretch};
 pub use layout::{Layout, recognise};
 pub use partition::{Volume, Volumes, volumes};
+pub use seam::Seam;
 pub use warning::Warnings;

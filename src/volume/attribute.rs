@@ -100,7 +100,7 @@ struct Hold {
     node: NodeId,
     stream: u32,
     kind: RunKind,
-    file_offset: u64,
+    file_offset: Option<u64>,
     slack: bool,
     whole: bool,
     deleted: bool,
@@ -239,7 +239,7 @@ fn of_file_system(
         let stream = file_system.stream_name(hold.node, hold.stream);
         let owner = Owner {
             inode: Some(hold.node),
-            file_offset: Some(hold.file_offset),
+            file_offset: hold.file_offset,
             whole: hold.whole,
             deleted: hold.deleted,
             node: node.clone(),
@@ -314,8 +314,9 @@ impl Hold {
             stream: run.stream,
             kind: run.kind,
             file_offset: match run.kind {
-                RunKind::Encoded => run.file_offset,
-                _ => run.file_offset.saturating_add(into),
+                RunKind::Map => None,
+                RunKind::Encoded => Some(run.file_offset),
+                _ => Some(run.file_offset.saturating_add(into)),
             },
             slack: into >= run.valid,
             whole: valid,

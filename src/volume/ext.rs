@@ -179,7 +179,14 @@ impl FileSystem for Ext {
         let mut counts = Counts::default();
         self.inodes(&mut |inode| {
             self.note(&inode, &mut counts);
-            if inode.number != RESIZE && inode.number != self.fs.journal {
+            if inode.number == RESIZE || inode.number == self.fs.journal {
+                // What these map is no file's; only the map itself is theirs.
+                self.map(&inode, &mut budget, &mut |run| {
+                    if run.kind == RunKind::Map {
+                        visit(run);
+                    }
+                });
+            } else {
                 self.runs_of(&inode, &mut budget, visit);
             }
         });

@@ -14,3 +14,4 @@ mod errors;
 mod fixture;
 mod private_keys;
 mod scan;
+mod volumes;

@@ -2,8 +2,8 @@
 
 use super::Ext;
 use super::superblock::incompat;
-use crate::volume::{Claim, ReadAt};
 use crate::volume::field::u8_at;
+use crate::volume::{Claim, ReadAt};
 
 /// A structure of the file system: first block, number of blocks, what it is.
 #[derive(Debug)]
