@@ -25,6 +25,7 @@
 pub mod attribute;
 pub mod disk;
 pub mod ext;
+pub mod fat;
 pub mod field;
 pub mod file_system;
 pub mod partition;

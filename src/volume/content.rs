@@ -4,6 +4,7 @@
 //! tells it, so that an encrypted or foreign volume never passes for an empty one.
 
 use super::ext::Ext;
+use super::fat::Fat;
 use super::field::{le_u32, le_u64};
 use super::{FileSystem, Part, ReadAt, VolumeError, Warnings};
 
@@ -33,6 +34,7 @@ type Open = fn(&Part) -> Option<Result<Box<dyn FileSystem>, VolumeError>>;
 /// In the order they are asked. Each looks for its own signature.
 const READERS: &[(&str, Open)] = &[
     ("ext", |part| Some(boxed(Ext::open(part)?))),
+    ("FAT", |part| Some(boxed(Fat::open(part)?))),
     // By what is left of a file system, after all that are whole.
     ("ext", |part| Some(boxed(Ext::open_copy(part)?))),
 ];

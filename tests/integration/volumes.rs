@@ -53,6 +53,8 @@ fn command(program: &str) -> Command {
     // File-system tools live where ordinary users do not look.
     let path = std::env::var("PATH").unwrap_or_default();
     command.env("PATH", format!("{path}:/usr/sbin:/sbin"));
+    // FAT keeps local time, and what was made here is read here.
+    command.env("TZ", "UTC");
     command
 }
 
