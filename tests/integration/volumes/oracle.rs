@@ -119,7 +119,12 @@ pub fn assert_owner(sample: &Sample, told: &Told, owners: &[Owner]) {
     let (seconds, _) = node.modified.unwrap();
     let modified = jiff::Timestamp::from_second(seconds).unwrap();
     let shown = told.modified.trim_end_matches('Z');
-    assert_eq!(modified.to_string().trim_end_matches('Z'), shown, "{}", context());
+    assert_eq!(
+        modified.to_string().trim_end_matches('Z'),
+        shown,
+        "{}",
+        context()
+    );
     if let Some(owner) = node.owner {
         assert_eq!(owner, told.owner, "{}", context());
         assert_eq!(node.mode, Some(told.mode & 0xfff), "{}", context());
