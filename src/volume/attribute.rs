@@ -360,3 +360,157 @@ fn home(file_system: &dyn FileSystem, at: u64) -> String {
         _ => format!("copy of {at:#x}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::volume::file_system::Encoded;
+    use crate::volume::partition::Scheme;
+    use crate::volume::{Disk, Part};
+
+    /// Two live files, of which the second has two names, and a deleted one that had their blocks;
+    /// byte 900 is a journal copy of byte 100.
+    #[derive(Debug)]
+    struct Fake;
+
+    fn run(node: u64, start: u64, valid: u64, deleted: bool) -> Run {
+        Run {
+            node: NodeId(node),
+            stream: 0,
+            file_offset: 4096,
+            start,
+            len: 100,
+            valid,
+            kind: RunKind::Plain,
+            deleted,
+        }
+    }
+
+    impl FileSystem for Fake {
+        fn name(&self) -> &'static str {
+            "fake"
+        }
+
+        fn label(&self) -> Option<&str> {
+            None
+        }
+
+        fn block_size(&self) -> u64 {
+            100
+        }
+
+        fn runs(&self, visit: &mut dyn FnMut(&Run)) {
+            visit(&run(7, 100, 100, true));
+            visit(&run(5, 100, 60, false));
+            visit(&run(6, 200, 100, false));
+            visit(&run(7, 300, 100, true));
+            for node in 1000..2000 {
+                visit(&run(node, 500, 100, true));
+            }
+            visit(&run(5, 500, 100, false));
+        }
+
+        fn names(&self, wanted: &HashSet<NodeId>) -> Vec<Name> {
+            let all = [(5, "/five"), (6, "/six"), (6, "/also-six"), (7, "/seven")];
+            let all = all.map(|(node, path)| Name {
+                node: NodeId(node),
+                path: path.to_owned(),
+                deleted: node == 7,
+            });
+            let wanted = all.into_iter().filter(|name| wanted.contains(&name.node));
+            wanted.collect()
+        }
+
+        fn node(&self, _: NodeId) -> Option<Node> {
+            Some(Node::default())
+        }
+
+        fn claim(&self, at: u64) -> Claim {
+            match at {
+                900.. => Claim::Journal { of: Some(at - 800) },
+                800.. => Claim::Journal { of: None },
+                700.. => Claim::Metadata("superblock".to_owned()),
+                _ => Claim::Unallocated,
+            }
+        }
+
+        fn encoded(&self, _: &mut dyn FnMut(&Encoded)) {}
+
+        fn warnings(&self) -> Vec<String> {
+            Vec::new()
+        }
+    }
+
+    fn volume(range: Range<u64>, content: Content) -> Volume {
+        let disk: Disk = Arc::new(vec![0; 10_000]);
+        Volume {
+            number: Some(1),
+            scheme: Scheme::Mbr,
+            kind: String::new(),
+            label: None,
+            part: Part::new(disk, [range]),
+            content,
+        }
+    }
+
+    fn shown(at: u64) -> Vec<(State, Option<String>, Option<u64>)> {
+        let volumes = [
+            volume(1000..2000, Content::PhysicalVolume),
+            volume(1000..2000, Content::FileSystem(Box::new(Fake))),
+            volume(5000..6000, Content::PhysicalVolume),
+        ];
+        let ask = [5500..5501, 1000 + at..1000 + at + 10, 3000..3001];
+        let [free, owners, outside] = attribute(&volumes, &ask).try_into().unwrap();
+        assert_eq!(free[0].state, State::Unallocated);
+        assert_eq!(outside[0].state, State::Outside);
+        let shown = owners
+            .into_iter()
+            .map(|owner| (owner.state, owner.path, owner.file_offset));
+        shown.collect()
+    }
+
+    fn path(path: &str) -> Option<String> {
+        Some(path.to_owned())
+    }
+
+    #[test]
+    fn every_owner_is_kept_and_live_ones_come_first() {
+        let both = [
+            (State::Allocated, path("/five"), Some(4106)),
+            (State::Deleted, path("/seven"), Some(4106)),
+        ];
+        assert_eq!(shown(110), both);
+        let slack = [
+            (State::Slack, path("/five"), Some(4166)),
+            (State::Deleted, path("/seven"), Some(4166)),
+        ];
+        assert_eq!(shown(170), slack);
+        let names = [
+            (State::Allocated, path("/six"), Some(4096)),
+            (State::Allocated, path("/also-six"), Some(4096)),
+        ];
+        assert_eq!(shown(200), names);
+        assert_eq!(shown(310), [(State::Deleted, path("/seven"), Some(4106))]);
+    }
+
+    #[test]
+    fn what_no_file_holds_is_claimed() {
+        assert_eq!(shown(600), [(State::Unallocated, None, None)]);
+        assert_eq!(shown(750), [(State::Metadata, None, None)]);
+        assert_eq!(shown(850), [(State::JournalCopy, None, None)]);
+        let copy = [
+            (State::JournalCopy, path("/five"), Some(4106)),
+            (State::JournalCopy, path("/seven"), Some(4106)),
+        ];
+        assert_eq!(shown(910), copy);
+    }
+
+    #[test]
+    fn a_flood_of_deleted_owners_does_not_hide_the_live_one() {
+        let owners = shown(500);
+        assert_eq!(owners.len(), 1 + OWNERS);
+        assert_eq!(owners[0], (State::Allocated, path("/five"), Some(4096)));
+    }
+}

@@ -158,7 +158,7 @@ impl Part {
     #[must_use]
     pub fn whole(disk: Disk) -> Self {
         let range = 0..disk.len();
-        Self::new(disk, [range])
+        Self::new(disk, std::iter::once(range))
     }
 
     /// These ranges of a disk, in this order. Empty ones are left out; one that reaches beyond the
@@ -297,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_part_beyond_the_disk_fails_only_there() {
-        let part = Part::new(disk(), [250..300]);
+        let part = Part::new(disk(), std::iter::once(250..300));
         assert_eq!(part.read_vec(0, 6).unwrap().len(), 6);
         let fault = part.read_vec(5, 2).unwrap_err();
         let end = 6;

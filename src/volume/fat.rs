@@ -67,7 +67,7 @@ impl Fat {
             let len = size.unwrap_or(1);
             let count = len.div_ceil(self.boot.cluster_size.max(1));
             table.guess(entry.first, count, budget, &mut |cluster| {
-                joiner.push(cluster)
+                joiner.push(cluster);
             });
         } else {
             table.chain(entry.first, budget, &mut |cluster| joiner.push(cluster));

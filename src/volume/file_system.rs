@@ -166,10 +166,8 @@ impl Encoded {
     /// else the first byte of the encoded block.
     #[must_use]
     pub fn origin(&self, decoded: u64) -> Option<u64> {
-        let stretch = self.stretches.iter();
-        let stretch = stretch
-            .filter(|stretch| stretch.decoded.contains(&decoded))
-            .next_back()?;
+        let mut stretches = self.stretches.iter();
+        let stretch = stretches.find(|stretch| stretch.decoded.contains(&decoded))?;
         if !stretch.is_moved() {
             return Some(stretch.volume.start);
         }

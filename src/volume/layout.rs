@@ -88,7 +88,7 @@ fn is_mbr(head: &[u8]) -> bool {
     let Some([table @ .., 0x55, 0xaa]) = head.get(446..512) else {
         return false;
     };
-    let mut used = 0;
+    let mut used = false;
     for entry in table.chunks_exact(16) {
         let [status, _, _, _, kind, _, _, _, lba @ ..] = entry else {
             return false;
@@ -98,9 +98,9 @@ fn is_mbr(head: &[u8]) -> bool {
         if !empty && (!sane || *kind == 0) {
             return false;
         }
-        used += usize::from(!empty);
+        used |= !empty;
     }
-    used > 0
+    used
 }
 
 #[cfg(test)]

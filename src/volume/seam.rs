@@ -5,6 +5,7 @@
 //! of the file, in file order, that any secret crossing the join is whole in it. Where runs are
 //! shorter than a secret, several joins share one seam.
 
+use std::iter;
 use std::ops::Range;
 
 use super::file_system::{NodeId, Run, RunKind};
@@ -177,7 +178,7 @@ impl Seams {
             file_offset: last
                 .file_offset
                 .saturating_add(last.len.saturating_sub(tail)),
-            pieces: vec![last.end().saturating_sub(tail)..last.end()],
+            pieces: iter::once(last.end().saturating_sub(tail)..last.end()).collect(),
         });
         let head = run.len.min(self.reach);
         seam.pieces.push(run.start..run.start.saturating_add(head));

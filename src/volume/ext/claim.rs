@@ -92,7 +92,7 @@ impl Ext {
         };
         let table_bytes = blocks_of(fs.inodes_per_group.saturating_mul(fs.inode_size));
         for (number, group) in (0_u64..).zip(&self.groups) {
-            let first = fs.first_block(number);
+            let first = fs.start_of(number);
             let has_copy = fs.has_copy(number);
             if has_copy {
                 add(first, 1, What::Superblock);

@@ -19,7 +19,6 @@ const EXTENTS: u32 = 0x8_0000;
 const INLINE: u32 = 0x1000_0000;
 const INDEXED: u32 = 0x1000;
 const ENCRYPTED: u32 = 0x800;
-const ATTRIBUTE_VALUE: u32 = 0x20_0000;
 
 /// An inode that is or was in use.
 #[derive(Clone, Debug)]
@@ -94,11 +93,6 @@ impl Inode {
 
     pub(super) fn is_encrypted(&self) -> bool {
         self.flags & ENCRYPTED != 0
-    }
-
-    /// Whether it holds one large extended attribute of another inode.
-    pub(super) fn is_attribute(&self) -> bool {
-        self.flags & ATTRIBUTE_VALUE != 0
     }
 
     /// `i_block`: block numbers, the root of an extent tree, or content.

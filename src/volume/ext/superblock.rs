@@ -19,9 +19,8 @@ pub(super) mod incompat {
     pub(crate) const META_BG: u32 = 0x10;
     pub(crate) const BITS_64: u32 = 0x80;
     pub(crate) const CHECKSUM_SEED: u32 = 0x2000;
-    pub(crate) const ENCRYPT: u32 = 0x10000;
     /// All that this reader knows: the above, extents, multi-mount protection, flexible groups,
-    /// attributes in inodes, large directories, inline data and case folding.
+    /// attributes in inodes, large directories, inline data, encryption and case folding.
     pub(crate) const KNOWN: u32 = 0x3_e7de;
     /// Of those, the ones that ext3 has too.
     pub(crate) const EXT3: u32 = 0x16;
@@ -266,6 +265,13 @@ impl Superblock {
             .saturating_add(self.first_data_block)
     }
 
+    /// Number of the block that a group's own structures begin with: the first, except that the
+    /// superblock lies 1 KiB into the volume even where group 0 begins at block 0 of 1 KiB.
+    pub(super) fn start_of(&self, group: u64) -> u64 {
+        let primary = PRIMARY.checked_div(self.block_size).unwrap_or(0);
+        self.first_block(group).max(primary)
+    }
+
     /// Whether a group begins with a copy of the superblock.
     pub(super) fn has_copy(&self, group: u64) -> bool {
         if group == 0 {
@@ -290,9 +296,9 @@ impl Superblock {
             // The first group of as many as one block describes holds their descriptors.
             let home = index.checked_mul(per_block)?;
             let copy = u64::from(self.has_copy(home));
-            self.first_block(home).checked_add(copy)?
+            self.start_of(home).checked_add(copy)?
         } else {
-            self.first_data_block.checked_add(1)?.checked_add(index)?
+            self.start_of(0).checked_add(1)?.checked_add(index)?
         };
         block.checked_mul(self.block_size)?.checked_add(within)
     }

@@ -80,8 +80,11 @@ impl<'a> Table<'a> {
         let held = u64::try_from(self.window.len()).ok()?;
         if at < self.start || end > self.start.checked_add(held)? {
             // Two bytes more, so that no entry lies across two windows.
-            let start = at / WINDOW * WINDOW;
-            let take = boot.table_len.checked_sub(start)?.min(WINDOW + 2);
+            let start = (at / WINDOW).saturating_mul(WINDOW);
+            let take = boot
+                .table_len
+                .checked_sub(start)?
+                .min(WINDOW.saturating_add(2));
             let from = boot.table.checked_add(start)?;
             self.window = match self.fat.part.read_vec(from, usize::try_from(take).ok()?) {
                 Ok(window) => window,

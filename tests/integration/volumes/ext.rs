@@ -215,6 +215,73 @@ fn check_seams(made: &Made, reader: &dyn FileSystem) {
 }
 
 #[test]
+fn rarer_layouts_are_read_too() {
+    for (block, len, options) in [
+        // Descriptors spread over the groups, two groups to a block of them.
+        (
+            1024_u64,
+            40 << 20,
+            &["-O", "meta_bg,^resize_inode,^flex_bg"][..],
+        ),
+        (1024, 40 << 20, &["-O", "sparse_super2,^resize_inode"]),
+        (1024, 64 << 20, &["-O", "bigalloc", "-C", "4096"]),
+        (
+            4096,
+            16 << 20,
+            &["-I", "1024", "-O", "inline_data,ea_inode,large_dir"],
+        ),
+        (
+            1024,
+            20 << 20,
+            &["-O", "^sparse_super,^flex_bg,^resize_inode", "-g", "1024"],
+        ),
+    ] {
+        let made = make("ext4", block, len, options);
+        let volumes = open(&made.path);
+        let found = mark::find(&made.bytes);
+        let places: Vec<u64> = found.iter().map(|mark| mark.at).collect();
+        made.marked
+            .check(&found, &owners(&volumes, &places), is_live);
+        let warnings = reader(&volumes).warnings();
+        let expected = |warning: &String| warning.contains("clusters of 4 blocks (bigalloc)");
+        assert!(warnings.iter().all(expected), "{options:?}: {warnings:?}");
+        let text = stdout(&run("dumpe2fs", &[made.path.to_str().unwrap()]));
+        let cluster = if options.contains(&"bigalloc") { 4 } else { 1 };
+        check_free(&volumes, &text, block, cluster);
+    }
+}
+
+/// Against the free blocks as `dumpe2fs` lists them: nobody's, and what lies between is somebody's.
+fn check_free(volumes: &Volumes, text: &str, block: u64, cluster: u64) {
+    let mut free = BTreeSet::new();
+    let mut last = 0;
+    for line in text.lines() {
+        let line = line.trim();
+        if let Some((_, blocks)) = line.split_once("(Blocks ") {
+            let end = blocks.split([')', '-']).nth(1).unwrap();
+            last = last.max(end.parse().unwrap());
+        }
+        let Some(ranges) = line.strip_prefix("Free blocks: ") else {
+            continue;
+        };
+        // The total has the same name and is set off with spaces.
+        let ranges = ranges.split(", ").filter(|range| !range.starts_with(' '));
+        for range in ranges.filter(|range| !range.is_empty()) {
+            let (start, end) = range.split_once('-').unwrap_or((range, range));
+            // Named are the first blocks of clusters.
+            let end = end.parse::<u64>().unwrap() + cluster;
+            free.extend(start.parse::<u64>().unwrap()..end);
+        }
+    }
+    assert!(free.len() > 1000 && last > 4000);
+    let places: Vec<u64> = (0..=last).map(|number| number * block).collect();
+    for (number, owners) in (0..).zip(owners(volumes, &places)) {
+        let idle = matches!(owners[0].state, State::Unallocated | State::Deleted);
+        assert_eq!(idle, free.contains(&number), "block {number}: {owners:?}");
+    }
+}
+
+#[test]
 fn inline_files_are_found_and_put_together() {
     let options = ["-I", "256", "-O", "inline_data"];
     let made = make("ext4", 4096, 16 << 20, &options);
@@ -339,7 +406,9 @@ fn a_lost_superblock_is_replaced_by_its_copy() {
 fn owner_paths(volumes: &Volumes) -> BTreeSet<String> {
     let mut nodes = HashSet::new();
     let reader = reader(volumes);
-    reader.runs(&mut |run| drop(nodes.insert(run.node)));
+    reader.runs(&mut |run| {
+        nodes.insert(run.node);
+    });
     let names = reader.names(&nodes).into_iter();
     let paths: BTreeSet<_> = names.map(|name| name.path).collect();
     assert!(paths.len() > 100);

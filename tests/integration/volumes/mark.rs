@@ -9,14 +9,14 @@ const UNIT: usize = 64;
 
 /// Files by number.
 #[derive(Default)]
-pub struct Marked {
+pub(super) struct Marked {
     /// Path in the file system, and length.
-    pub files: BTreeMap<u32, (String, u64)>,
+    pub(super) files: BTreeMap<u32, (String, u64)>,
 }
 
 impl Marked {
     /// Content of a new file.
-    pub fn content(&mut self, path: &str, len: u64) -> Vec<u8> {
+    pub(super) fn content(&mut self, path: &str, len: u64) -> Vec<u8> {
         let number = u32::try_from(self.files.len()).unwrap() + 1;
         self.files.insert(number, (path.to_owned(), len));
         let mut content = Vec::new();
@@ -29,7 +29,7 @@ impl Marked {
     }
 
     /// Writes a new file below a folder.
-    pub fn write(&mut self, folder: &Path, path: &str, len: u64) -> PathBuf {
+    pub(super) fn write(&mut self, folder: &Path, path: &str, len: u64) -> PathBuf {
         let content = self.content(path, len);
         let file = folder.join(path.trim_start_matches('/'));
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -37,7 +37,7 @@ impl Marked {
         file
     }
 
-    pub fn number_of(&self, path: &str) -> u32 {
+    pub(super) fn number_of(&self, path: &str) -> u32 {
         let mut found = self.files.iter();
         *found.find(|(_, (known, _))| known == path).unwrap().0
     }
@@ -45,7 +45,7 @@ impl Marked {
     /// Holds the owners of all marks in an image against what the marks say. A live owner must be
     /// the very file at the very place; every mark of a file that `live` names must have been seen
     /// with a live owner. Returns the states of the other marks.
-    pub fn check(
+    pub(super) fn check(
         &self,
         found: &[Mark],
         owners: &[Vec<Owner>],
@@ -91,14 +91,14 @@ impl Marked {
 
 /// A mark in an image.
 #[derive(Clone, Copy, Debug)]
-pub struct Mark {
-    pub at: u64,
-    pub file: u32,
-    pub offset: u64,
+pub(super) struct Mark {
+    pub(super) at: u64,
+    pub(super) file: u32,
+    pub(super) offset: u64,
 }
 
 /// Every mark in an image.
-pub fn find(image: &[u8]) -> Vec<Mark> {
+pub(super) fn find(image: &[u8]) -> Vec<Mark> {
     let mut found = Vec::new();
     for at in memchr::memchr_iter(b'@', image) {
         if let Some(mark) = image.get(at..at + 19).and_then(parse) {

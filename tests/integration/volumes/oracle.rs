@@ -9,21 +9,21 @@ use super::{run, stdout};
 
 /// A file as `fiwalk` describes it.
 #[derive(Debug)]
-pub struct Told {
-    pub path: String,
-    pub inode: u64,
-    pub allocated: bool,
-    pub owner: (u32, u32),
-    pub mode: u16,
-    pub size: u64,
-    pub modified: String,
+pub(super) struct Told {
+    pub(super) path: String,
+    pub(super) inode: u64,
+    pub(super) allocated: bool,
+    pub(super) owner: (u32, u32),
+    pub(super) mode: u16,
+    pub(super) size: u64,
+    pub(super) modified: String,
     /// Offset in the file, offset in the image, length.
-    pub runs: Vec<(u64, u64, u64)>,
+    pub(super) runs: Vec<(u64, u64, u64)>,
 }
 
 /// Every file of an undivided image; the oracle's own pseudo-files are left out, and so are deleted
 /// names whose number belongs to another file by now.
-pub fn files(image: &Path) -> Vec<Told> {
+pub(super) fn files(image: &Path) -> Vec<Told> {
     let reused = stdout(&run("fls", &["-rp", image.to_str().unwrap()]));
     let reused = reused.lines().filter(|line| line.contains("(realloc)"));
     let reused: Vec<_> = reused
@@ -73,14 +73,14 @@ fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
 }
 
 /// A place in a file, and the file's index.
-pub struct Sample {
-    pub at: u64,
-    pub file: usize,
-    pub offset: u64,
+pub(super) struct Sample {
+    pub(super) at: u64,
+    pub(super) file: usize,
+    pub(super) offset: u64,
 }
 
 /// About `count` places spread evenly over all runs, block by block.
-pub fn samples(told: &[Told], block: u64, count: usize) -> Vec<Sample> {
+pub(super) fn samples(told: &[Told], block: u64, count: usize) -> Vec<Sample> {
     let mut all = Vec::new();
     for (file, told) in told.iter().enumerate() {
         for (offset, at, len) in &told.runs {
@@ -99,7 +99,7 @@ pub fn samples(told: &[Told], block: u64, count: usize) -> Vec<Sample> {
 }
 
 /// The owner of a sample must be the file that the oracle names, with all that is known of it.
-pub fn assert_owner(sample: &Sample, told: &Told, owners: &[Owner]) {
+pub(super) fn assert_owner(sample: &Sample, told: &Told, owners: &[Owner]) {
     let same = owners.iter().find(|owner| {
         owner.inode == Some(NodeId(told.inode))
             && (owner.path.as_deref() == Some(&told.path) || !told.allocated)
