@@ -133,6 +133,8 @@ impl ReadAt for Image {
 pub struct Part {
     disk: Disk,
     pieces: Vec<Piece>,
+    /// The same in the order of the disk.
+    by_disk: Vec<Piece>,
     len: u64,
 }
 
@@ -168,6 +170,7 @@ impl Part {
         let mut part = Self {
             disk,
             pieces: Vec::new(),
+            by_disk: Vec::new(),
             len: 0,
         };
         for range in ranges.into_iter().filter(|range| range.start < range.end) {
@@ -179,6 +182,8 @@ impl Part {
             part.len = len;
             part.pieces.push(Piece { start, disk: range });
         }
+        part.by_disk = part.pieces.clone();
+        part.by_disk.sort_by_key(|piece| piece.disk.start);
         part
     }
 
@@ -200,10 +205,13 @@ impl Part {
         at.checked_sub(piece.start)?.checked_add(piece.disk.start)
     }
 
-    /// Where in the part a byte of the disk lies, if it belongs to the part.
+    /// Where in the part a byte of the disk lies, if it belongs to the part. Pieces of a sound part
+    /// do not overlap.
     #[must_use]
     pub fn from_disk(&self, at: u64) -> Option<u64> {
-        let piece = self.pieces.iter().find(|piece| piece.disk.contains(&at))?;
+        let after = self.by_disk.partition_point(|piece| piece.disk.start <= at);
+        let piece = self.by_disk.get(after.checked_sub(1)?)?;
+        let piece = Some(piece).filter(|piece| piece.disk.contains(&at))?;
         at.checked_sub(piece.disk.start)?.checked_add(piece.start)
     }
 

@@ -14,6 +14,10 @@ use std::ops::Range;
 use super::content::Content;
 use super::{Disk, Part, Warnings};
 
+/// Most volumes that are looked at. Linux itself handles at most 256 on a disk; a table with more
+/// is there to keep somebody busy.
+const VOLUMES: usize = 1024;
+
 /// How a volume was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
@@ -134,7 +138,14 @@ fn divided(disk: &Disk, warnings: &Warnings) -> Vec<Volume> {
     volumes
 }
 
-fn open(disk: &Disk, entries: Vec<Entry>, warnings: &Warnings) -> Vec<Volume> {
+fn open(disk: &Disk, mut entries: Vec<Entry>, warnings: &Warnings) -> Vec<Volume> {
+    if entries.len() > VOLUMES {
+        warnings.add(format!(
+            "the table lists {} partitions; only the first {VOLUMES} are looked at",
+            entries.len()
+        ));
+        entries.truncate(VOLUMES);
+    }
     let open = |entry: Entry| {
         if entry.range.end > disk.len() {
             warnings.add(format!(

@@ -1,6 +1,7 @@
 //! What a block is that no file holds.
 
 use super::Ext;
+use super::journal::Journal;
 use super::superblock::incompat;
 use crate::volume::field::u8_at;
 use crate::volume::{Claim, ReadAt};
@@ -44,10 +45,8 @@ impl Ext {
         if let Some(structure) = before.iter().rev().take(4).find(holds) {
             return Claim::Metadata(self.describe(structure, at));
         }
-        let journal = self
-            .journal
-            .get_or_init(|| super::journal::Journal::read(self));
-        if let Some(home) = journal.lookup(block) {
+        let journal = self.journal.get_or_init(|| Journal::of(self));
+        if let Some(home) = journal.lookup(self, block) {
             let within = at.checked_rem(fs.block_size).unwrap_or(0);
             let of = home.and_then(|home| home.checked_mul(fs.block_size)?.checked_add(within));
             return Claim::Journal { of };

@@ -1,6 +1,8 @@
 //! The journal: which block each of its blocks is a copy of (kernel documentation, "ext4 Data
 //! Structures and Algorithms", Journal (jbd2); all numbers are big-endian).
 
+use std::sync::OnceLock;
+
 use super::Ext;
 use super::inode::Inode;
 use super::map::Budget;
@@ -22,76 +24,93 @@ const LAST: u32 = 8;
 const HEADER: usize = 12;
 
 /// Where the journal lies and what is in it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Journal {
-    /// Disk block, number of blocks, and the first one's place in the journal; sorted.
-    runs: Vec<(u64, u64, u64)>,
-    /// For each block of the journal, the disk block it is a copy of.
-    homes: Vec<Option<u64>>,
+    /// In the order of the disk.
+    by_disk: Vec<Stretch>,
+    /// In the order of the journal.
+    by_place: Vec<Stretch>,
+    /// For each block of the journal, the disk block it is a copy of. Read when first asked for: a
+    /// journal can be a gigabyte long.
+    homes: OnceLock<Vec<Option<u64>>>,
+}
+
+/// Neighbouring blocks of the journal.
+#[derive(Clone, Copy, Debug)]
+struct Stretch {
+    disk: u64,
+    place: u64,
+    count: u64,
 }
 
 impl Journal {
-    /// Reads the whole journal once. One that is damaged still says where it lies.
-    pub(super) fn read(ext: &Ext) -> Self {
-        let Some(inode) = ext.inode(ext.fs.journal).filter(|_| ext.fs.journal != 0) else {
-            return Self::default();
-        };
-        let mut journal = Self {
-            runs: runs(ext, &inode),
-            homes: Vec::new(),
-        };
-        if journal.read_homes(ext).is_none() && !journal.runs.is_empty() {
-            ext.warnings.add(format!(
-                "the journal (inode {} at {:#x}) is damaged: it is not known what its blocks are \
-                 copies of",
-                inode.number, inode.at
-            ));
+    /// Finds out where the journal lies.
+    pub(super) fn of(ext: &Ext) -> Self {
+        let inode = ext.inode(ext.fs.journal).filter(|_| ext.fs.journal != 0);
+        let mut by_place = inode.map_or(Vec::new(), |inode| stretches(ext, &inode));
+        by_place.sort_by_key(|stretch| stretch.place);
+        let mut by_disk = by_place.clone();
+        by_disk.sort_by_key(|stretch| stretch.disk);
+        Self {
+            by_disk,
+            by_place,
+            homes: OnceLock::new(),
         }
-        journal
     }
 
     /// Whether a disk block lies in the journal, and the block it is a copy of.
-    pub(super) fn lookup(&self, block: u64) -> Option<Option<u64>> {
-        let after = self.runs.partition_point(|(start, ..)| *start <= block);
-        let (start, count, first) = *self.runs.get(after.checked_sub(1)?)?;
-        let within = block.checked_sub(start)?;
-        if within >= count {
+    pub(super) fn lookup(&self, ext: &Ext, block: u64) -> Option<Option<u64>> {
+        let after = self
+            .by_disk
+            .partition_point(|stretch| stretch.disk <= block);
+        let stretch = self.by_disk.get(after.checked_sub(1)?)?;
+        let within = block.checked_sub(stretch.disk)?;
+        if within >= stretch.count {
             return None;
         }
-        let place = usize::try_from(first.checked_add(within)?).ok()?;
-        Some(self.homes.get(place).copied().flatten())
+        let homes = self.homes.get_or_init(|| {
+            self.homes(ext).unwrap_or_else(|| {
+                ext.warnings.add(format!(
+                    "the journal (inode {}) is damaged: it is not known what its blocks are \
+                     copies of",
+                    ext.fs.journal
+                ));
+                Vec::new()
+            })
+        });
+        let place = usize::try_from(stretch.place.checked_add(within)?).ok()?;
+        Some(homes.get(place).copied().flatten())
     }
 
     /// Reads the block at a place in the journal.
     fn block(&self, ext: &Ext, place: u64) -> Option<Vec<u8>> {
-        let run = self.runs.iter();
-        let mut run = run.filter(|(_, count, first)| {
-            place
-                .checked_sub(*first)
-                .is_some_and(|within| within < *count)
-        });
-        let (start, _, first) = run.next()?;
-        ext.block(start.checked_add(place.checked_sub(*first)?)?)
+        let after = self
+            .by_place
+            .partition_point(|stretch| stretch.place <= place);
+        let stretch = self.by_place.get(after.checked_sub(1)?)?;
+        let within = place.checked_sub(stretch.place)?;
+        let block = stretch.disk.checked_add(within)?;
+        (within < stretch.count).then(|| ext.block(block))?
     }
 
-    fn read_homes(&mut self, ext: &Ext) -> Option<()> {
+    fn homes(&self, ext: &Ext) -> Option<Vec<Option<u64>>> {
         let head = self.block(ext, 0)?;
         let kind = be_u32(&head, 4)?;
         let sized = be_u32(&head, 12).map(u64::from) == Some(ext.fs.block_size);
         if be_u32(&head, 0)? != MAGIC || !SUPERBLOCKS.contains(&kind) || !sized {
             return None;
         }
-        let blocks: u64 = self
-            .runs
+        let blocks = self
+            .by_place
             .iter()
-            .fold(0, |sum, (_, count, _)| sum.saturating_add(*count));
+            .fold(0_u64, |sum, stretch| sum.saturating_add(stretch.count));
         let len = u64::from(be_u32(&head, 16)?).min(blocks);
         let first = u64::from(be_u32(&head, 20)?).max(1);
         let features = if kind == 4 { be_u32(&head, 40)? } else { 0 };
-        self.homes = vec![None; usize::try_from(len).ok()?];
+        let mut homes = vec![None; usize::try_from(len).ok()?];
         // The sequence number of the transaction that a block was last seen in: the log is a ring,
         // and an old descriptor may have lost its blocks to a newer transaction.
-        let mut newest = vec![0_u32; self.homes.len()];
+        let mut newest = vec![0_u32; homes.len()];
         let mut own = Vec::new();
         for place in first..len {
             let Some(block) = self.block(ext, place) else {
@@ -112,7 +131,7 @@ impl Journal {
                     .filter(|next| *next < len)
                     .unwrap_or(first);
                 let at = usize::try_from(copy).ok()?;
-                if let (Some(slot), Some(seen)) = (self.homes.get_mut(at), newest.get_mut(at))
+                if let (Some(slot), Some(seen)) = (homes.get_mut(at), newest.get_mut(at))
                     && sequence >= *seen
                     && home < ext.fs.blocks
                 {
@@ -123,26 +142,29 @@ impl Journal {
         }
         // A block with a header is no copy: copies that begin like one are changed to be told apart.
         for place in own {
-            if let Some(slot) = self.homes.get_mut(usize::try_from(place).ok()?) {
+            if let Some(slot) = homes.get_mut(usize::try_from(place).ok()?) {
                 *slot = None;
             }
         }
-        Some(())
+        Some(homes)
     }
 }
 
 /// Where the journal's blocks lie.
-fn runs(ext: &Ext, inode: &Inode) -> Vec<(u64, u64, u64)> {
-    let mut runs = Vec::new();
+fn stretches(ext: &Ext, inode: &Inode) -> Vec<Stretch> {
+    let mut stretches = Vec::new();
     let size = ext.fs.block_size;
     ext.map(inode, &mut Budget::of(ext.fs.blocks), &mut |run| {
         if run.kind == RunKind::Plain {
             let number = |bytes: u64| bytes.checked_div(size).unwrap_or(0);
-            runs.push((number(run.start), number(run.len), number(run.file_offset)));
+            stretches.push(Stretch {
+                disk: number(run.start),
+                place: number(run.file_offset),
+                count: number(run.len),
+            });
         }
     });
-    runs.sort_unstable();
-    runs
+    stretches
 }
 
 /// The disk blocks that a descriptor block lists.

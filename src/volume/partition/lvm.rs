@@ -8,7 +8,7 @@ mod text;
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::{Scheme, Volume};
+use super::{Scheme, VOLUMES, Volume};
 use crate::volume::content::Content;
 use crate::volume::field::{le_u32, le_u64};
 use crate::volume::{Disk, Part, ReadAt, Warnings};
@@ -18,7 +18,7 @@ use text::Section;
 const SECTOR: u64 = 512;
 
 /// Longest description that is read; real ones are some KiB.
-const DESCRIPTION: u64 = 16 << 20;
+const DESCRIPTION: u64 = 4 << 20;
 
 /// What the label of a physical volume says.
 struct Physical {
@@ -51,6 +51,13 @@ pub(super) fn volumes(disk: &Disk, found: &[Volume], warnings: &Warnings) -> Vec
             .into_iter()
             .flat_map(Section::sections)
         {
+            if logical.len() >= VOLUMES {
+                warnings.add(format!(
+                    "the group {name} lists more than {VOLUMES} logical volumes; only these are \
+                     looked at"
+                ));
+                return logical;
+            }
             let full = format!("{name}/{volume}");
             match ranges(group, section, &physical, found) {
                 Ok((place, ranges)) => {

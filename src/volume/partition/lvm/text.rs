@@ -1,11 +1,13 @@
 //! The notation of LVM2 descriptions: sections in braces, `name = value`, lists in brackets.
 
+use std::collections::BTreeMap;
+
 /// Deepest nesting of sections; real descriptions have five.
 const DEPTH: usize = 16;
 
-/// A section with its values in order.
+/// A section with its values by name. Looked up often, and a hostile one has a million.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Section(Vec<(String, Value)>);
+pub(super) struct Section(BTreeMap<String, Value>);
 
 #[derive(Debug, PartialEq, Eq)]
 enum Value {
@@ -27,8 +29,7 @@ impl Section {
     }
 
     fn get(&self, name: &str) -> Option<&Value> {
-        let found = self.0.iter().find(|(known, _)| known == name);
-        found.map(|(_, value)| value)
+        self.0.get(name)
     }
 
     pub(super) fn number(&self, name: &str) -> Option<u64> {
@@ -139,7 +140,7 @@ fn section(tokens: &mut Tokens<'_>, depth: usize) -> Section {
         let Some(value) = value else {
             break;
         };
-        section_found.0.push((name.to_owned(), value));
+        section_found.0.entry(name.to_owned()).or_insert(value);
     }
     section_found
 }
