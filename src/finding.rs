@@ -75,6 +75,21 @@ impl Secret {
     }
 }
 
+/// Another owner of the place where a secret lies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// In what way it owns the byte.
+    pub state: String,
+    /// Name of the file system.
+    pub filesystem: Option<String>,
+    /// The file.
+    pub path: Option<String>,
+    /// First byte in that file.
+    pub file_offset: Option<u64>,
+    /// Inode number of that file.
+    pub inode: Option<u64>,
+}
+
 /// Where it lies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Occurrence {
@@ -100,8 +115,17 @@ pub struct Occurrence {
     pub inode: Option<u64>,
     /// `allocated`, `deleted`, `slack`, `unallocated`, ...
     pub state: Option<String>,
+    /// Numbers of the file's user and group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<(u32, u32)>,
+    /// Unix permission bits of the file, octal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
     /// Last modification of that file, RFC 3339.
     pub modified: Option<String>,
+    /// What else owns the byte: other names of the file, files that share or reused its blocks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Place>,
     /// Line in a text file, from 1.
     pub line: Option<u64>,
     /// Column in that line, in bytes from 1.

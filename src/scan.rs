@@ -20,6 +20,7 @@
 pub mod choice;
 mod feeder;
 pub mod input;
+mod owners;
 mod sink;
 mod source;
 mod worker;

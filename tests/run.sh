@@ -7,6 +7,11 @@ cd "$(dirname "$0")/.."
 # command it brings : Debian package
 needed=(
     mke2fs:e2fsprogs
+    mkfs.fat:dosfstools
+    mcopy:mtools
+    parted:parted
+    sgdisk:gdisk
+    fiwalk:sleuthkit
     ssh-keygen:openssh-client
     openssl:openssl
     puttygen:putty-tools

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 
 use crossbeam::channel::Receiver;
 
+use super::owners::Owners;
 use super::{Plan, Progress, ScanError};
 use crate::chunk::Origin;
 use crate::chunk::cut::Cut;
@@ -18,6 +19,7 @@ use crate::finding::summary::Unreadable;
 use crate::finding::{Finding, Occurrence, Secret, Verdict};
 use crate::image::Map;
 use crate::rule::RuleSet;
+use crate::volume::Volumes;
 
 /// One step of the scan, with its place in the order.
 pub(super) struct Done {
@@ -36,8 +38,8 @@ impl Done {
 
 /// What happened.
 pub(super) enum Step {
-    /// An input or file is open; `lines` is set where findings get line numbers.
-    Opened { lines: Option<Arc<Map>> },
+    /// An input or file is open.
+    Opened(Opened),
     /// A chunk was searched: its body's length and end, and what was in it.
     Searched {
         len: u64,
@@ -50,6 +52,15 @@ pub(super) enum Step {
     Closed(Box<dyn FnOnce() -> Closed + Send>),
     /// Something could not be searched.
     Problem(String),
+}
+
+/// What findings in an input can be told besides their offset.
+#[derive(Default)]
+pub(super) struct Opened {
+    /// Set where findings get line numbers.
+    pub(super) lines: Option<Arc<Map>>,
+    /// Set where file systems tell whose bytes they are.
+    pub(super) volumes: Option<Arc<Volumes>>,
 }
 
 /// What is known of an input after its last byte.
@@ -87,6 +98,7 @@ pub(super) struct Sink<'a> {
     now: jiff::Timestamp,
     resolver: Resolver,
     lines: Option<LineCounter>,
+    owners: Option<Owners>,
     totals: Totals,
 }
 
@@ -106,6 +118,7 @@ impl<'a> Sink<'a> {
             now: jiff::Timestamp::now(),
             resolver: Resolver::default(),
             lines: None,
+            owners: None,
             totals: Totals::default(),
         }
     }
@@ -132,6 +145,10 @@ impl<'a> Sink<'a> {
         }
         let rest = self.resolver.finish(&self.rules);
         self.emit(rest)?;
+        if let Some(mut owners) = self.owners.take() {
+            let found = owners.settle();
+            self.report(found)?;
+        }
         Ok(())
     }
 
@@ -141,9 +158,10 @@ impl<'a> Sink<'a> {
 
     fn take(&mut self, step: Step) -> Result<(), ScanError> {
         match step {
-            Step::Opened { lines } => {
+            Step::Opened(Opened { lines, volumes }) => {
                 self.totals.files += 1;
                 self.lines = lines.map(LineCounter::new);
+                self.owners = volumes.map(Owners::new);
             }
             Step::Searched {
                 len,
@@ -163,6 +181,11 @@ impl<'a> Sink<'a> {
                 let closed = closed();
                 let rest = self.resolver.finish(&self.rules);
                 self.emit(rest)?;
+                if let Some(mut owners) = self.owners.take() {
+                    let found = owners.settle();
+                    self.report(found)?;
+                    self.totals.warnings.extend(owners.warnings());
+                }
                 self.totals.bytes_skipped += closed.holes;
                 self.totals.incomplete |= !closed.warnings.is_empty();
                 self.totals.unreadable.extend(closed.unreadable);
@@ -190,6 +213,19 @@ impl<'a> Sink<'a> {
                 self.progress.findings.fetch_add(1, Ordering::Relaxed);
             }
             let finding = self.record(confirmed);
+            match &mut self.owners {
+                Some(owners) => {
+                    let found = owners.push(finding);
+                    self.report(found)?;
+                }
+                None => self.report(vec![finding])?,
+            }
+        }
+        Ok(())
+    }
+
+    fn report(&mut self, findings: Vec<Finding>) -> Result<(), ScanError> {
+        for finding in findings {
             (self.report)(finding)?;
         }
         Ok(())
@@ -247,7 +283,10 @@ impl<'a> Sink<'a> {
                 file_offset: path.as_ref().map(|_| span.start),
                 inode: None,
                 state: None,
+                owner: None,
+                mode: None,
                 modified: None,
+                also: Vec::new(),
                 line,
                 column,
                 pointer: None,

@@ -9,13 +9,14 @@ use crossbeam::channel::Sender;
 
 use super::Progress;
 use super::input::Input;
-use super::sink::{Closed, Done, Step};
+use super::sink::{Closed, Done, Opened, Step};
 use super::worker::{Gather, Work};
 use crate::chunk::cut::{Cut, Piece};
 use crate::chunk::{Bytes, Chunk, Origin};
 use crate::finding::line::is_text;
 use crate::finding::summary::Unreadable;
 use crate::image::{ExtentKind, Image, Stream, tree};
+use crate::volume::{Content, Disk, disk::Guest, volumes};
 
 /// The thread that reads ahead.
 pub(super) struct Source<'a> {
@@ -164,7 +165,16 @@ impl<'a> Source<'a> {
         let origin = Arc::new(origin);
         let map = image.map();
         let lines = (origin.path.is_some() && is_text(map.bytes())).then(|| Arc::clone(map));
-        self.step(Step::Opened { lines }, done)?;
+        // A file in a tree has a path already; a disk's own structures tell those of its files.
+        let volumes = origin.path.is_none().then(|| {
+            let disk: Disk = Arc::new(Guest::new(Arc::clone(&image)));
+            Arc::new(volumes(&disk))
+        });
+        let volumes = volumes.filter(|found| {
+            let known = |content: &Content| !matches!(content, Content::Unknown);
+            found.volumes.len() > 1 || found.volumes.iter().any(|one| known(&one.content))
+        });
+        self.step(Step::Opened(Opened { lines, volumes }), done)?;
         let mut holes = 0;
         let mut extents = image.extents().peekable();
         while let Some(extent) = extents.next() {
@@ -251,7 +261,7 @@ impl<'a> Source<'a> {
             input: name.to_owned(),
             path: None,
         });
-        self.step(Step::Opened { lines: None }, done)?;
+        self.step(Step::Opened(Opened::default()), done)?;
         let Cut {
             body,
             before,

@@ -8,16 +8,36 @@ use crate::fixture::Desk;
 fn the_demo_finds_every_planted_secret_and_no_look_alike_on_cpu_and_gpu() {
     let desk = Desk::new();
     for engine in ["cpu", "gpu"] {
-        let ran = desk.run(&["demo", "--engine", engine, "--dir", engine]).expect(0);
-        assert!(ran.stdout.contains(" 0 false findings on "), "{}", ran.stdout);
-        assert!(ran.stdout.contains(&format!("by {engine} (")), "{}", ran.stdout);
+        let ran = desk
+            .run(&["demo", "--engine", engine, "--dir", engine])
+            .expect(0);
+        assert!(
+            ran.stdout.contains(" 0 false findings on "),
+            "{}",
+            ran.stdout
+        );
+        assert!(
+            ran.stdout.contains(&format!("by {engine} (")),
+            "{}",
+            ran.stdout
+        );
     }
     let (one, two) = (desk.path("cpu/disk.img"), desk.path("gpu/disk.img"));
-    assert_eq!(std::fs::read(one).unwrap(), std::fs::read(two).unwrap(), "the same disk each time");
+    assert_eq!(
+        std::fs::read(one).unwrap(),
+        std::fs::read(two).unwrap(),
+        "the same disk each time"
+    );
     let truth = std::fs::read_to_string(desk.path("cpu/truth.jsonl")).unwrap();
-    let rows: Vec<Truth> = truth.lines().map(|row| serde_json::from_str(row).unwrap()).collect();
-    let kinds: std::collections::BTreeSet<&str> =
-        rows.iter().filter(|row| row.secret).map(|row| row.secret_type.as_str()).collect();
+    let rows: Vec<Truth> = truth
+        .lines()
+        .map(|row| serde_json::from_str(row).unwrap())
+        .collect();
+    let kinds: std::collections::BTreeSet<&str> = rows
+        .iter()
+        .filter(|row| row.secret)
+        .map(|row| row.secret_type.as_str())
+        .collect();
     assert!(kinds.len() >= 12, "{kinds:?}");
     assert!(rows.iter().any(|row| !row.secret) && rows.iter().any(|row| row.deleted));
 }
@@ -26,7 +46,12 @@ fn the_demo_finds_every_planted_secret_and_no_look_alike_on_cpu_and_gpu() {
 fn devices_says_which_adapter_is_used_and_why() {
     let desk = Desk::new();
     let ran = desk.run(&["devices"]).expect(0);
-    for part in ["0  ", "storage binding ", "--engine auto: ", "`--engine auto` uses "] {
+    for part in [
+        "0  ",
+        "storage binding ",
+        "--engine auto: ",
+        "`--engine auto` uses ",
+    ] {
         assert!(ran.stdout.contains(part), "{part}: {}", ran.stdout);
     }
 }
@@ -35,10 +60,14 @@ fn devices_says_which_adapter_is_used_and_why() {
 fn bench_compares_engines_on_the_same_bytes() {
     let desk = Desk::new();
     let file = desk.file("data.bin", "some bytes of text\n".repeat(200_000));
-    let ran = desk.run(&["bench", file.to_str().unwrap(), "--bytes", "2M"]).expect(0);
+    let ran = desk
+        .run(&["bench", file.to_str().unwrap(), "--bytes", "2M"])
+        .expect(0);
     for engine in ["read ", "reference ", "cpu ", "gpu "] {
         let line = ran.stdout.lines().find(|line| line.starts_with(engine));
-        let rate = line.and_then(|line| line.split_whitespace().nth(1)).expect(&ran.stdout);
+        let rate = line
+            .and_then(|line| line.split_whitespace().nth(1))
+            .expect(&ran.stdout);
         assert!(rate.parse::<f64>().is_ok(), "{engine}: {}", ran.stdout);
     }
     assert!(!ran.stdout.contains("refused"), "{}", ran.stdout);
@@ -53,7 +82,12 @@ fn types_lists_every_type_in_three_formats() {
     assert_eq!(types.len(), rules.types.len());
     for format in ["table", "markdown"] {
         let ran = desk.run(&["types", "--format", format]).expect(0);
-        assert!(rules.types.iter().all(|secret_type| ran.stdout.contains(&secret_type.id)));
+        assert!(
+            rules
+                .types
+                .iter()
+                .all(|secret_type| ran.stdout.contains(&secret_type.id))
+        );
     }
 }
 
@@ -69,8 +103,14 @@ fn rules_check_proves_the_catalogue_and_refuses_a_rule_that_misses() {
          reach = { before = 8, after = 40 }\npattern = '(?<secret>(?:own|two)_[0-9]{8})'\n\
          examples = ['k=own_12345678', 'k=two_12345678']\ncounter_examples = ['own_1']\n",
     );
-    let ran = desk.run(&["rules", "check", rules.to_str().unwrap()]).expect(2);
-    assert!(ran.stdout.contains("own-token") && ran.stdout.contains("two_"), "{}", ran.stdout);
+    let ran = desk
+        .run(&["rules", "check", rules.to_str().unwrap()])
+        .expect(2);
+    assert!(
+        ran.stdout.contains("own-token") && ran.stdout.contains("two_"),
+        "{}",
+        ran.stdout
+    );
 }
 
 #[test]
@@ -84,6 +124,8 @@ fn own_rules_are_searched_for_beside_the_catalogue() {
          examples = ['k=own_12345678']\ncounter_examples = ['own_1']\n",
     );
     let file = desk.file("a.txt", "k = own_12345678\n");
-    let ran = desk.scan(&file, &["--rules", rules.to_str().unwrap()]).expect(0);
+    let ran = desk
+        .scan(&file, &["--rules", rules.to_str().unwrap()])
+        .expect(0);
     assert_eq!(ran.findings()[0].secret_type, "own-token");
 }

@@ -27,3 +27,4 @@ mod rules;
 mod scan;
 #[cfg(feature = "gpu")]
 mod shaders;
+mod volumes;

@@ -31,7 +31,11 @@ fn section(name: &str, expected: &str) {
         return;
     }
     if std::env::var_os("KEYDREDGE_BLESS").is_some() {
-        fs::write(&path, format!("{}{expected}{}", &readme[..start], &readme[end..])).unwrap();
+        fs::write(
+            &path,
+            format!("{}{expected}{}", &readme[..start], &readme[end..]),
+        )
+        .unwrap();
         return;
     }
     panic!("README.md, section {name}, is out of date; expected:\n{expected}");
@@ -41,7 +45,13 @@ fn section(name: &str, expected: &str) {
 fn the_demo_prints_what_the_readme_shows() {
     let desk = Desk::new();
     let ran = desk.run(&["demo", "--engine", "cpu"]).expect(0);
-    section("demo", &format!("```console\n$ cargo run --release -- demo\n{}```\n", ran.stdout));
+    section(
+        "demo",
+        &format!(
+            "```console\n$ cargo run --release -- demo\n{}```\n",
+            ran.stdout
+        ),
+    );
 }
 
 #[test]

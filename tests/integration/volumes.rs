@@ -1,0 +1,81 @@
+//! Volumes and file systems against programs that nobody here wrote: the images are made by mke2fs,
+//! debugfs, mkfs.fat, mtools, parted and sgdisk, and what lies where in them is told by The Sleuth
+//! Kit. No test needs root or a loop device.
+
+mod damage;
+mod ext;
+mod fat;
+mod mark;
+mod oracle;
+mod table;
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+
+use keydredge::image::Image;
+use keydredge::volume::attribute::{Owner, attribute};
+use keydredge::volume::{Disk, Volumes, volumes};
+
+/// Runs a program that the test cannot do without.
+fn run(program: &str, args: &[&str]) -> Output {
+    run_with(program, args, b"")
+}
+
+/// The same with bytes on its standard input.
+fn run_with(program: &str, args: &[&str], input: &[u8]) -> Output {
+    use std::io::Write;
+
+    let mut child = command(program)
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| {
+            panic!("{program} is needed and tests/run.sh installs it: {error}")
+        });
+    let mut stdin = child.stdin.take().unwrap();
+    let output = std::thread::scope(|scope| {
+        scope.spawn(move || drop(stdin.write_all(input)));
+        child.wait_with_output().unwrap()
+    });
+    assert!(
+        output.status.success(),
+        "{program} {args:?} failed: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}
+
+fn command(program: &str) -> Command {
+    let mut command = Command::new(program);
+    // File-system tools live where ordinary users do not look.
+    let path = std::env::var("PATH").unwrap_or_default();
+    command.env("PATH", format!("{path}:/usr/sbin:/sbin"));
+    // FAT keeps local time, and what was made here is read here.
+    command.env("TZ", "UTC");
+    command
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn open(path: &Path) -> Volumes {
+    let disk: Disk = Arc::new(Image::open(path).unwrap());
+    volumes(&disk)
+}
+
+/// The owners of single bytes.
+fn owners(volumes: &Volumes, offsets: &[u64]) -> Vec<Vec<Owner>> {
+    let ranges: Vec<_> = offsets.iter().map(|at| *at..at + 1).collect();
+    let owners = attribute(&volumes.volumes, &ranges);
+    assert_eq!(owners.len(), offsets.len());
+    owners
+}
+
+/// An empty file of this length.
+fn blank(path: &Path, len: u64) {
+    std::fs::File::create(path).unwrap().set_len(len).unwrap();
+}
