@@ -11,6 +11,7 @@ use super::scan::{Job, load_rules, paint};
 use crate::finding::Finding;
 use crate::finding::fingerprint::Key;
 use crate::report::{self, Format};
+use crate::rule::Profile;
 use crate::scan::input::{Input, Treatment};
 use crate::specimen::disk::{self, Truth};
 
@@ -37,7 +38,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<Ended, Failure> {
         image_path.display(),
         truth_path.display()
     )?;
-    let rules = load_rules(&[])?;
+    let rules = load_rules(&[])?.profile(Profile::Vm);
     let ids: Vec<String> = rules
         .types
         .iter()

@@ -104,6 +104,8 @@ pub fn views(window: &[u8]) -> impl Iterator<Item = View> {
 /// Undoes JSON string escapes and XML character references; `None` if there are none.
 #[must_use]
 pub fn text(source: &[u8]) -> Option<View> {
+    // Most windows hold no escape, and looking for one is much cheaper than copying.
+    memchr::memchr2(b'\\', b'&', source)?;
     undo("json-xml", source, [b'\\', b'&'], |rest| match rest {
         [b'\\', ..] => backslash(rest),
         [b'&', ..] => reference(rest),
@@ -114,6 +116,7 @@ pub fn text(source: &[u8]) -> Option<View> {
 /// Undoes percent-encoding; `None` if there is none.
 #[must_use]
 pub fn percent(source: &[u8]) -> Option<View> {
+    memchr::memchr(b'%', source)?;
     undo("percent", source, [b'%'; 2], percent_triple)
 }
 

@@ -77,6 +77,9 @@ impl Report for Table<'_> {
             (Some(path), _, _) => format!("{path} at {:#x}", place.offset),
             (None, _, _) => format!("{} at {:#x}", place.input, place.offset),
         };
+        if let Some(state) = place.state.as_deref().filter(|state| *state != "allocated") {
+            tail.push_str(&format!(" [{state}]"));
+        }
         if let Some(target) = &finding.target {
             let endpoint = target.endpoint.as_deref().unwrap_or(&target.name);
             tail.push_str(&format!(" -> {} {endpoint}", target.kind));
