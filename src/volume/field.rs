@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn text_is_safe_to_print() {
-        assert_eq!(text(b"caf\xc3\xa9\0junk"), "caf\u{e9}");
+        assert_eq!(text(b"d\xc3\xa9j\xc3\xa0\0junk"), "d\u{e9}j\u{e0}");
         assert_eq!(text(b"a\xff\x1b[31m"), "a\\xff\\u{1b}[31m");
         assert_eq!(text_utf16(&[b'a', 0, 0x3d, 0xd8, 0, 0]), "a\u{fffd}");
     }

@@ -112,7 +112,7 @@ impl Superblock {
     /// The superblock at `at`, and whether it fits its checksum.
     fn read(part: &Part, at: u64) -> Result<(Self, bool), VolumeError> {
         let raw = part.read_vec(at, LEN).map_err(VolumeError::read(WHAT))?;
-        let found = Self::parse(&raw).ok_or_else(|| VolumeError::Read {
+        let found = Self::parse(&raw).ok_or(VolumeError::Read {
             what: WHAT,
             fault: ReadFault::Unreadable { at, len: LEN },
         })?;

@@ -12,7 +12,7 @@ use super::mark::Marked;
 use super::{blank, run};
 use crate::fixture::Desk;
 
-/// A repeatable source of numbers (SplitMix64).
+/// A repeatable source of numbers (`SplitMix64`).
 struct Dice(u64);
 
 impl Dice {
