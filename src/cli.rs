@@ -5,6 +5,7 @@ mod bench;
 mod demo;
 mod devices;
 pub mod exit;
+mod info;
 mod output;
 mod progress;
 mod rules;
@@ -31,6 +32,7 @@ pub fn run() -> ExitCode {
     let ended = match arguments.command {
         Command::Scan(scan) => scan::run(&scan),
         Command::Demo(demo) => demo::run(&demo),
+        Command::Info(info) => info::run(&info),
         Command::Types(types) => types::run(&types),
         Command::Rules { command } => rules::run(&command),
         Command::Devices => devices::run(),

@@ -15,7 +15,14 @@ needed=(
     ssh-keygen:openssh-client
     openssl:openssl
     puttygen:putty-tools
+    gpg:gnupg
     jq:jq
+    qemu-img:qemu-utils
+    ewfacquire:ewf-tools
+    sfdisk:fdisk
+    losetup:mount
+    prlimit:util-linux
+    python3:python3
 )
 packages=()
 for pair in "${needed[@]}"; do

@@ -23,6 +23,8 @@ pub(super) enum Command {
     Scan(ScanArgs),
     /// Make the demo disk and scan it
     Demo(DemoArgs),
+    /// Describe an image: container, partitions, file systems, what can be read
+    Info(InfoArgs),
     /// List the secret types that are looked for
     Types(TypesArgs),
     /// Work with rule files
@@ -104,6 +106,13 @@ pub(super) struct DemoArgs {
     pub(super) dir: PathBuf,
     #[command(flatten)]
     pub(super) engine: EngineArgs,
+}
+
+#[derive(Args)]
+pub(super) struct InfoArgs {
+    /// Disk image in any container, or block device
+    #[arg(value_name = "IMAGE")]
+    pub(super) image: PathBuf,
 }
 
 #[derive(Args)]

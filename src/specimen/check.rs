@@ -13,7 +13,7 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use super::sample::{Sampler, mutate};
 use super::{Stream, expand, maker};
-use crate::anchor::reference::Reference;
+use crate::anchor::cpu::Cpu;
 use crate::anchor::table::Table;
 use crate::anchor::{AnchorSet, Engine as _};
 use crate::chunk::{Bytes, Chunk, Origin};
@@ -186,14 +186,14 @@ fn unknown_makers(template: &str) -> impl Iterator<Item = &str> {
 
 /// A small scan over texts in memory.
 struct Scan {
-    engine: Reference,
+    engine: Cpu,
     confirmer: Confirmer,
 }
 
 impl Scan {
     fn new(rules: &RuleSet) -> Option<Self> {
         let anchors = Arc::new(AnchorSet::of_rules(rules));
-        let engine = Reference::new(Arc::new(Table::compile(&anchors)));
+        let engine = Cpu::new(Arc::new(Table::compile(&anchors)));
         let confirmer = Confirmer::new(Arc::new(rules.clone()), anchors).ok()?;
         Some(Self { engine, confirmer })
     }

@@ -129,3 +129,25 @@ fn own_rules_are_searched_for_beside_the_catalogue() {
         .expect(0);
     assert_eq!(ran.findings()[0].secret_type, "own-token");
 }
+
+#[test]
+fn info_names_container_partitions_and_file_systems() {
+    let desk = Desk::new();
+    let (image, _) = keydredge::specimen::disk::build("info", 64 << 20).unwrap();
+    let raw = desk.file("disk.img", image);
+    let qcow2 = desk.path("disk.qcow2");
+    let made = std::process::Command::new("qemu-img")
+        .args(["convert", "-c", "-O", "qcow2"])
+        .args([&raw, &qcow2])
+        .status()
+        .expect("qemu-img: tests/run.sh installs it");
+    assert!(made.success());
+    for (path, container) in [(&raw, "raw"), (&qcow2, "qcow2")] {
+        let ran = desk.run(&["info", path.to_str().unwrap()]).expect(0);
+        for part in [container, "67108864 bytes", "volume 1", "MBR", "fat16", "KEYDREDGE"] {
+            assert!(ran.stdout.contains(part), "{part}: {}", ran.stdout);
+        }
+    }
+    let ran = desk.run(&["info", "nowhere.img"]).expect(2);
+    assert!(ran.stderr.contains("nowhere.img"), "{}", ran.stderr);
+}

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::{Arc, OnceLock};
 
-use keydredge::anchor::reference::Reference;
+use keydredge::anchor::cpu::Cpu;
 use keydredge::anchor::table::Table;
 use keydredge::anchor::{AnchorSet, Engine};
 use keydredge::chunk::{Bytes, Chunk, Origin};
@@ -50,7 +50,7 @@ impl Scanner {
             body: 0..text.len(),
             window: Bytes::read(text.into()),
         };
-        let mut engine = Reference::new(Arc::clone(&self.table));
+        let mut engine = Cpu::new(Arc::clone(&self.table));
         engine.submit(chunk).unwrap();
         let mut hits = Vec::new();
         let chunk = engine.collect(&mut hits).unwrap().unwrap();

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use keydredge::anchor::reference::Reference;
+use keydredge::anchor::cpu::Cpu;
 use keydredge::anchor::table::Table;
 use keydredge::anchor::{AnchorSet, Engine};
 use keydredge::chunk::{Bytes, Chunk, Origin};
@@ -23,7 +23,7 @@ use keydredge::unit::ImageOffset;
 /// The whole catalogue over texts in memory, with the engine that is never wrong.
 pub(crate) struct Scan {
     rules: Arc<RuleSet>,
-    engine: Reference,
+    engine: Cpu,
     confirmer: Confirmer,
 }
 
@@ -31,7 +31,7 @@ impl Scan {
     pub(crate) fn new() -> Self {
         let rules = Arc::new(load::catalogue().unwrap());
         let anchors = Arc::new(AnchorSet::of_rules(&rules));
-        let engine = Reference::new(Arc::new(Table::compile(&anchors)));
+        let engine = Cpu::new(Arc::new(Table::compile(&anchors)));
         let confirmer = Confirmer::new(Arc::clone(&rules), anchors).unwrap();
         Self {
             rules,
