@@ -71,12 +71,12 @@ fn a_differencing_vhd_is_read_over_its_parent() {
     );
     let per_block = block / SECTOR;
     let mut present = vec![false; entries as usize];
-    for index in 0..entries as usize {
+    for (index, present) in present.iter_mut().enumerate() {
         let entry = get32(&child, table as usize + index * 4);
-        if entry == u32::MAX {
+        *present = entry != u32::MAX;
+        if !*present {
             continue;
         }
-        present[index] = true;
         let bitmap = entry as usize * SECTOR;
         for sector in 0..per_block {
             let bit = 0x80 >> (sector % 8);
