@@ -10,6 +10,7 @@
 )]
 
 mod architecture;
+mod azure_keys;
 mod errors;
 mod fixture;
 #[cfg(feature = "gpu")]
