@@ -6,6 +6,8 @@
 
 mod aws;
 mod azure;
+mod azure_identity;
+mod azure_service;
 pub mod check;
 mod common;
 pub mod disk;
@@ -108,6 +110,8 @@ pub fn expand(template: &str, stream: &mut Stream) -> String {
 const MAKERS: &[&[(&str, Maker)]] = &[
     aws::MAKERS,
     azure::MAKERS,
+    azure_identity::MAKERS,
+    azure_service::MAKERS,
     common::MAKERS,
     private_key::MAKERS,
     private_key::deployment::MAKERS,

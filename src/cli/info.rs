@@ -30,7 +30,12 @@ pub(super) fn run(args: &InfoArgs) -> Result<Ended, Failure> {
         let path = visible(&part.path.to_string_lossy());
         writeln!(out, "{:<12} {path}, {} bytes", part.role, part.len)?;
     }
-    writeln!(out, "disk         {} bytes ({})", about.len, human_bytes(about.len))?;
+    writeln!(
+        out,
+        "disk         {} bytes ({})",
+        about.len,
+        human_bytes(about.len)
+    )?;
     let shares = [
         ("stored", about.mapped),
         ("compressed", about.compressed),
@@ -53,22 +58,29 @@ pub(super) fn run(args: &InfoArgs) -> Result<Ended, Failure> {
     for warning in &warnings {
         writeln!(out, "warning: {}", visible(warning))?;
     }
-    Ok(if about.unreadable > 0 { Ended::Incomplete } else { Ended::Complete })
+    Ok(if about.unreadable > 0 {
+        Ended::Incomplete
+    } else {
+        Ended::Complete
+    })
 }
 
 /// The image; if its container cannot be read, the file as it lies and the reason.
 fn open(path: &Path) -> Result<(Image, Option<String>), Failure> {
     let unusable = |error: ImageError| Failure::usage(error.to_string());
     match Image::open(path) {
-        Err(error) if error.is_about_the_container() => {
-            Ok((Image::open_plain(path).map_err(unusable)?, Some(error.to_string())))
-        }
+        Err(error) if error.is_about_the_container() => Ok((
+            Image::open_plain(path).map_err(unusable)?,
+            Some(error.to_string()),
+        )),
         other => Ok((other.map_err(unusable)?, None)),
     }
 }
 
 fn show(volume: &Volume, out: &mut impl Write) -> io::Result<()> {
-    let number = volume.number.map_or_else(|| "-".to_owned(), |number| number.to_string());
+    let number = volume
+        .number
+        .map_or_else(|| "-".to_owned(), |number| number.to_string());
     write!(out, "volume {number:<5} {}", volume.scheme)?;
     if !volume.kind.is_empty() {
         write!(out, ", {}", visible(&volume.kind))?;
@@ -79,7 +91,11 @@ fn show(volume: &Volume, out: &mut impl Write) -> io::Result<()> {
     writeln!(out)?;
     for range in volume.part.ranges() {
         let len = human_bytes(range.end.saturating_sub(range.start));
-        writeln!(out, "             {:#x}..{:#x} ({len})", range.start, range.end)?;
+        writeln!(
+            out,
+            "             {:#x}..{:#x} ({len})",
+            range.start, range.end
+        )?;
     }
     match &volume.content {
         Content::FileSystem(file_system) => {
@@ -87,17 +103,36 @@ fn show(volume: &Volume, out: &mut impl Write) -> io::Result<()> {
             if let Some(label) = file_system.label() {
                 write!(out, " \"{}\"", visible(label))?;
             }
-            writeln!(out, ", {} byte blocks: files are named", file_system.block_size())
+            writeln!(
+                out,
+                ", {} byte blocks: files are named",
+                file_system.block_size()
+            )
         }
         Content::PhysicalVolume => {
-            writeln!(out, "             LVM2 physical volume; its logical volumes follow")
+            writeln!(
+                out,
+                "             LVM2 physical volume; its logical volumes follow"
+            )
         }
         Content::Swap => writeln!(out, "             swap space"),
-        Content::Unread { name, encrypted: true } => {
-            writeln!(out, "             {name}, encrypted: its content cannot be searched")
+        Content::Unread {
+            name,
+            encrypted: true,
+        } => {
+            writeln!(
+                out,
+                "             {name}, encrypted: its content cannot be searched"
+            )
         }
-        Content::Unread { name, encrypted: false } => {
-            writeln!(out, "             {name}: searched byte by byte, its files are not named")
+        Content::Unread {
+            name,
+            encrypted: false,
+        } => {
+            writeln!(
+                out,
+                "             {name}: searched byte by byte, its files are not named"
+            )
         }
         Content::Unknown => {
             writeln!(out, "             nothing known: searched byte by byte")

@@ -1,6 +1,7 @@
 //! What proves a key: one function per format, found by the name a rule gives it.
 
 pub(crate) mod aws;
+mod azure;
 pub(crate) mod cask;
 pub(crate) mod checksum;
 mod connection_string;
@@ -43,6 +44,21 @@ pub fn by_name(name: &str) -> Option<Validator> {
 const VALIDATORS: &[&[(&str, Validator)]] = &[
     &[("pattern", pattern)],
     aws::VALIDATORS,
+    azure::bare::VALIDATORS,
+    azure::bot::VALIDATORS,
+    azure::cognitive::VALIDATORS,
+    azure::databricks::VALIDATORS,
+    azure::endpoint::VALIDATORS,
+    azure::function::VALIDATORS,
+    azure::machine_learning::VALIDATORS,
+    azure::management::VALIDATORS,
+    azure::maps::VALIDATORS,
+    azure::messaging::VALIDATORS,
+    azure::named::VALIDATORS,
+    azure::redis::VALIDATORS,
+    azure::registry::VALIDATORS,
+    azure::token::VALIDATORS,
+    azure::workflow::VALIDATORS,
     devops::VALIDATORS,
     entra::VALIDATORS,
     github::VALIDATORS,

@@ -15,6 +15,19 @@ use crate::unit::ByteClass;
 pub const CATALOGUE: &[(&str, &str)] = &[
     ("aws.toml", include_str!("../rules/aws.toml")),
     ("azure.toml", include_str!("../rules/azure.toml")),
+    ("azure_ai.toml", include_str!("../rules/azure_ai.toml")),
+    (
+        "azure_identity.toml",
+        include_str!("../rules/azure_identity.toml"),
+    ),
+    (
+        "azure_integration.toml",
+        include_str!("../rules/azure_integration.toml"),
+    ),
+    (
+        "azure_service.toml",
+        include_str!("../rules/azure_service.toml"),
+    ),
     (
         "private_key.toml",
         include_str!("../rules/private_key.toml"),

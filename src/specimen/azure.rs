@@ -5,7 +5,7 @@ use super::Stream;
 use super::common::{
     ALPHANUMERIC, BASE64URL, DIGITS, LOWER_ALPHANUMERIC, broken, json, password, percent, uuid, xml,
 };
-use crate::confirm::validate::identifiable::{Provider, STORAGE};
+use crate::confirm::validate::identifiable::{BATCH, STORAGE};
 use crate::confirm::validate::{cask, devops, encoding, entra, identifiable};
 
 /// The specimens of this family.
@@ -57,11 +57,6 @@ pub(super) const MAKERS: &[(&str, Maker)] = &[
     ("entra-secret-legacy44", entra_secret_legacy44),
     ("entra-secret-wrong-checksum", entra_secret_wrong_checksum),
 ];
-
-const BATCH: Provider = Provider {
-    signature: *b"+ABa",
-    seeds: &[*b"AbAcct00"],
-};
 
 /// A storage account key with its signature and checksum.
 pub(super) fn storage_key(stream: &mut Stream) -> String {
@@ -161,7 +156,7 @@ pub(super) fn sql_ado(stream: &mut Stream) -> String {
 
 /// 52 characters of base32 with their CRC.
 pub(super) fn devops_pat52(stream: &mut Stream) -> String {
-    devops::make_base32(stream.bytes())
+    devops::make_base32(stream.bytes(), devops::Holder::Person)
 }
 
 pub(super) fn devops_pat52_wrong_crc(stream: &mut Stream) -> String {

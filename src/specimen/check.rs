@@ -211,7 +211,7 @@ impl Scan {
         };
         let mut hits = Vec::new();
         let mut found = Vec::new();
-        // The reference engine never fails.
+        // The engine only reads memory: it never fails.
         let submitted = self.engine.submit(chunk);
         if let (Ok(()), Ok(Some(chunk))) = (submitted, self.engine.collect(&mut hits)) {
             self.confirmer.confirm(&chunk, &hits, &mut found);

@@ -144,7 +144,14 @@ fn info_names_container_partitions_and_file_systems() {
     assert!(made.success());
     for (path, container) in [(&raw, "raw"), (&qcow2, "qcow2")] {
         let ran = desk.run(&["info", path.to_str().unwrap()]).expect(0);
-        for part in [container, "67108864 bytes", "volume 1", "MBR", "fat16", "KEYDREDGE"] {
+        for part in [
+            container,
+            "67108864 bytes",
+            "volume 1",
+            "MBR",
+            "fat16",
+            "KEYDREDGE",
+        ] {
             assert!(ran.stdout.contains(part), "{part}: {}", ran.stdout);
         }
     }

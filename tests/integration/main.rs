@@ -10,6 +10,7 @@
 )]
 
 mod architecture;
+mod azure_keys;
 mod commands;
 mod containers;
 mod damage;

@@ -23,7 +23,7 @@ const MANAGEMENT: &str = "azure-subscription-management-certificate";
 /// What the catalogue says of a text: the findings of one type, best verdict first.
 struct Scanner {
     confirmer: Confirmer,
-    table: Arc<Table>,
+    engine: Cpu,
 }
 
 impl Scanner {
@@ -33,7 +33,7 @@ impl Scanner {
             let rules = Arc::new(catalogue().unwrap());
             let anchors = Arc::new(AnchorSet::of_rules(&rules));
             Self {
-                table: Arc::new(Table::compile(&anchors)),
+                engine: Cpu::new(Arc::new(Table::compile(&anchors))),
                 confirmer: Confirmer::new(rules, anchors).unwrap(),
             }
         })
@@ -50,7 +50,7 @@ impl Scanner {
             body: 0..text.len(),
             window: Bytes::read(text.into()),
         };
-        let mut engine = Cpu::new(Arc::clone(&self.table));
+        let mut engine = self.engine.for_thread();
         engine.submit(chunk).unwrap();
         let mut hits = Vec::new();
         let chunk = engine.collect(&mut hits).unwrap().unwrap();

@@ -14,6 +14,8 @@
 
 use super::encoding::{self, BASE62, BASE64};
 use super::marvin::{Seed, marvin32};
+use crate::confirm::Proof;
+use crate::finding::Verdict;
 
 /// Seed of every provider but one.
 const DEFAULT: Seed = *b"Default0";
@@ -65,6 +67,18 @@ pub(crate) fn read(key: &[u8]) -> Option<Annotation> {
         year: FIRST_YEAR.saturating_add(u16::try_from(year).ok()?),
         month: month.saturating_add(1),
     })
+}
+
+/// The proof of a key that this provider issued and whose checksum holds.
+pub(crate) fn proof(key: &[u8], signature: [u8; 4]) -> Option<Proof> {
+    let annotation = read(key).filter(|annotation| annotation.signature == signature)?;
+    let issued = format!("{}-{:02}", annotation.year, annotation.month);
+    Some(Proof::of(Verdict::Checksum).detail("issued", issued))
+}
+
+/// Whether a text has the marker of an annotated key in its place.
+pub(crate) fn is_annotated(key: &[u8]) -> bool {
+    matches!(key.len(), 84 | 88) && key.get(52..57) == Some(b"JQQJ9")
 }
 
 /// Both texts of the checksum over the first 80 characters: base 62, then base64, each as the
@@ -123,6 +137,41 @@ mod tests {
         assert_eq!(read(edited.as_bytes()), None);
         let hash = key.replace("JQQJ99", "JQQJ9H");
         assert_eq!(read(hash.as_bytes()), None, "a hash of a key opens nothing");
+    }
+
+    #[test]
+    fn the_checksum_of_every_provider_agrees_with_an_independent_implementation() {
+        // Computed by a second implementation, in another language, of the same specification:
+        // the base-62 and the base-64 tail of a key of one repeated letter.
+        for (data, signature, tails) in [
+            ("AAAS", "AZDO", ["3nvKQw==", "A1n2fg=="]),
+            ("AAAC", "AZAC", ["3EnegA==", "sNpg2A=="]),
+            ("AAAB", "AZEG", ["3RhOsg==", "vDa6mA=="]),
+            ("AAAg", "AZMP", ["30ivhA==", "pHSgnQ=="]),
+            ("AAAA", "AZCS", ["WXFBaw==", "HKfoAg=="]),
+            ("AAAB", "ACOG", ["42nkFg==", "3OQnpA=="]),
+            ("AAAA", "ASRS", ["2nQ7eQ==", "mL0i9Q=="]),
+            ("AAAA", "AWPS", ["3X9OEg==", "wQPcYA=="]),
+            ("INFR", "AZML", ["4PGYaA==", "8K0/4Q=="]),
+            ("AAAB", "AZCR", ["2J6hVw==", "fgpwKw=="]),
+            ("AAAB", "AZBS", ["1SDatg==", "T3WmUA=="]),
+        ] {
+            let body = format!(
+                "{}JQQJ99BFAC{}{data}{signature}",
+                "k".repeat(52),
+                "A".repeat(10)
+            );
+            for tail in tails {
+                for tail in [tail, &tail[..4]] {
+                    let key = format!("{body}{tail}");
+                    let annotation = read(key.as_bytes()).unwrap();
+                    assert_eq!(annotation.signature, signature.as_bytes(), "{key}");
+                    assert_eq!((annotation.year, annotation.month), (2025, 6));
+                    let edited = format!("m{}", &key[1..]);
+                    assert_eq!(read(edited.as_bytes()), None, "{key}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Azure DevOps personal access tokens, in both alphabets and inside Basic authentication.
+//! Azure DevOps tokens of people and secrets of applications, in both alphabets and inside Basic
+//! authentication.
 
 #![warn(
     clippy::arithmetic_side_effects,
@@ -15,6 +16,7 @@ use crate::finding::Verdict;
 
 /// The validators of this family, by the name used in rule files.
 pub(super) const VALIDATORS: &[(&str, Validator)] = &[
+    ("azure-devops-app-base32", application_base32),
     ("azure-devops-base32", base32),
     ("azure-devops-basic", basic),
     ("azure-devops-cask", annotated),
@@ -22,16 +24,39 @@ pub(super) const VALIDATORS: &[(&str, Validator)] = &[
 
 /// How far from a token its organisation is looked for, in bytes.
 const CONTEXT: usize = 500;
-/// What the CRC of a personal access token is xored with.
-const PERSONAL: u32 = 0xE0B9_692D;
+/// Signature of an annotated personal access token.
+const ANNOTATED: [u8; 4] = *b"AZDO";
+
+/// Whom a 52-character secret was issued to: the layout is the same, the CRC is xored with a
+/// constant of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holder {
+    /// A person: personal access token.
+    Person,
+    /// An application. The constant is that of the source; no published secret proves it.
+    Application,
+}
+
+impl Holder {
+    fn constant(self) -> u32 {
+        match self {
+            Self::Person => 0xE0B9_692D,
+            Self::Application => 0x1019_F92E,
+        }
+    }
+}
 
 static ORGANISATION: Pattern = Pattern::new(
     r#"(?i)//(?:[^@\s/"']{1,200}@)?(?:(?:[a-z]+\.)?dev\.azure\.com/(?<organisation>[a-z0-9][a-z0-9-]{0,49})|(?<organisation_b>[a-z0-9][a-z0-9-]{0,49})(?:\.[a-z]+)?\.visualstudio\.com)"#,
 );
 
+static APPLICATION: Pattern = Pattern::new(
+    r#"(?i)(?:client|app|application)_?id["'\]]{0,2}(?:\s{0,4}[:=,]\s{0,8}|\s{1,4})(?:["']?value["']?\s{0,2}[=:]\s{0,2})?["']?(?<id>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"#,
+);
+
 /// 84 characters, annotated: see [`cask`].
 pub(super) fn annotated(candidate: &Candidate<'_>) -> Judgement {
-    match annotated_proof(candidate.secret()) {
+    match cask::proof(candidate.secret(), ANNOTATED) {
         Some(proof) => with_organisation(candidate, proof).accept(),
         None => Judgement::Reject("checksum"),
     }
@@ -39,10 +64,23 @@ pub(super) fn annotated(candidate: &Candidate<'_>) -> Judgement {
 
 /// 52 characters of base32, which nothing but their CRC-32 gives away.
 pub(super) fn base32(candidate: &Candidate<'_>) -> Judgement {
-    if !base32_holds(candidate.secret()) {
+    if !base32_holds(candidate.secret(), Holder::Person) {
         return Judgement::Reject("checksum");
     }
     with_organisation(candidate, Proof::of(Verdict::Checksum)).accept()
+}
+
+/// As [`base32`], issued to an application: only the CRC tells the two apart.
+pub(super) fn application_base32(candidate: &Candidate<'_>) -> Judgement {
+    if !base32_holds(candidate.secret(), Holder::Application) {
+        return Judgement::Reject("checksum");
+    }
+    let mut proof = with_organisation(candidate, Proof::of(Verdict::Checksum));
+    let near = APPLICATION.nearest(candidate.window, &candidate.secret_range(), CONTEXT);
+    if let Some(id) = near.and_then(|found| context::text_of(&found, "id")) {
+        proof = proof.owner("application", id.to_ascii_lowercase());
+    }
+    proof.accept()
 }
 
 /// Base64 of `user:token`, as in an Authorization header.
@@ -55,10 +93,10 @@ pub(super) fn basic(candidate: &Candidate<'_>) -> Judgement {
         .next()
         .unwrap_or(&[])
         .trim_ascii();
-    let proof = if base32_holds(token) {
+    let proof = if base32_holds(token, Holder::Person) {
         Some(Proof::of(Verdict::Checksum))
     } else {
-        annotated_proof(token)
+        cask::proof(token, ANNOTATED)
     };
     match proof {
         Some(proof) => with_organisation(candidate, proof.canonical(token)).accept(),
@@ -66,15 +104,9 @@ pub(super) fn basic(candidate: &Candidate<'_>) -> Judgement {
     }
 }
 
-fn annotated_proof(token: &[u8]) -> Option<Proof> {
-    let annotation = cask::read(token).filter(|annotation| annotation.signature == *b"AZDO")?;
-    let issued = format!("{}-{:02}", annotation.year, annotation.month);
-    Some(Proof::of(Verdict::Checksum).detail("issued", issued))
-}
-
 /// Whether the CRC-32 spread over bytes 2, 7, 8 and 22 of the 32 is that of the other 28. Source:
 /// Microsoft `security-utilities`, `SEC101_102_AdoPat`.
-pub(crate) fn base32_holds(token: &[u8]) -> bool {
+pub(crate) fn base32_holds(token: &[u8], holder: Holder) -> bool {
     if token.len() != 52 || !matches!(token.last(), Some(b'a' | b'q')) {
         return false;
     }
@@ -86,7 +118,7 @@ pub(crate) fn base32_holds(token: &[u8]) -> bool {
     };
     let [_, _, a, _, _, _, _, b, c, ..] = raw;
     let d = raw.get(22).copied().unwrap_or(0);
-    crc32fast::hash(&covered(&raw)) ^ PERSONAL == u32::from_be_bytes([a, b, c, d])
+    crc32fast::hash(&covered(&raw)) ^ holder.constant() == u32::from_be_bytes([a, b, c, d])
 }
 
 /// The 28 bytes that the CRC covers.
@@ -100,8 +132,8 @@ fn covered(raw: &[u8; 32]) -> Vec<u8> {
 }
 
 /// A token whose checksum holds, around random bytes.
-pub(crate) fn make_base32(mut raw: [u8; 32]) -> String {
-    let crc = (crc32fast::hash(&covered(&raw)) ^ PERSONAL).to_be_bytes();
+pub(crate) fn make_base32(mut raw: [u8; 32], holder: Holder) -> String {
+    let crc = (crc32fast::hash(&covered(&raw)) ^ holder.constant()).to_be_bytes();
     for (at, byte) in [2, 7, 8, 22].into_iter().zip(crc) {
         if let Some(slot) = raw.get_mut::<usize>(at) {
             *slot = byte;
@@ -136,19 +168,44 @@ mod tests {
             ["h5lxeqkz4zujkyvzg5emkejgelxj", "4x64tvyzclprekuloawbbz5q"],
             ["ntpi2ch67ci2vjzcohglogyygwo5", "fuyl365n2zdowwxhsys6jnoa"],
         ] {
-            assert!(base32_holds(parts.concat().as_bytes()));
+            assert!(base32_holds(parts.concat().as_bytes(), Holder::Person));
+            assert!(!base32_holds(
+                parts.concat().as_bytes(),
+                Holder::Application
+            ));
         }
-        assert!(!base32_holds(&"deadbeef".repeat(7).as_bytes()[..52]));
-        assert!(!base32_holds(b""));
+        assert!(!base32_holds(
+            "deadbeef".repeat(7)[..52].as_bytes(),
+            Holder::Person
+        ));
+        assert!(!base32_holds(b"", Holder::Person));
     }
 
     #[test]
     fn a_made_token_holds_until_a_character_changes() {
-        let token = make_base32([0x5A; 32]);
-        assert_eq!(token.len(), 52);
-        assert!(base32_holds(token.as_bytes()));
-        let first = if token.starts_with('a') { "b" } else { "a" };
-        assert!(!base32_holds(format!("{first}{}", &token[1..]).as_bytes()));
+        for (holder, other) in [
+            (Holder::Person, Holder::Application),
+            (Holder::Application, Holder::Person),
+        ] {
+            let token = make_base32([0x5A; 32], holder);
+            assert_eq!(token.len(), 52);
+            assert!(base32_holds(token.as_bytes(), holder));
+            assert!(!base32_holds(token.as_bytes(), other));
+            let first = if token.starts_with('a') { "b" } else { "a" };
+            let edited = format!("{first}{}", &token[1..]);
+            assert!(!base32_holds(edited.as_bytes(), holder));
+        }
+    }
+
+    #[test]
+    fn the_secret_of_an_application_agrees_with_an_independent_implementation() {
+        // Computed by a second implementation, in another language, around 28 equal bytes.
+        assert!(base32_holds(
+            ["ljnjaws2ljnbces2ljnfuws2lj", "nfuws2ljnn6ws2ljnfuws2ljna"]
+                .concat()
+                .as_bytes(),
+            Holder::Application
+        ));
     }
 
     #[test]

@@ -23,6 +23,11 @@ pub(crate) fn claims(token: &[u8]) -> Option<Map<String, Value>> {
     object(payload)
 }
 
+/// The header of the token.
+pub(crate) fn header(token: &[u8]) -> Option<Map<String, Value>> {
+    object(token.split(|byte| *byte == b'.').next()?)
+}
+
 /// When the token stops working: claim `exp`, seconds since 1970.
 pub(crate) fn expiry(claims: &Map<String, Value>) -> Option<jiff::Timestamp> {
     let seconds = claims.get("exp")?.as_i64()?;
