@@ -8,6 +8,7 @@ mod aws;
 mod azure;
 pub mod check;
 mod common;
+mod database;
 pub mod disk;
 mod planted;
 mod private_key;
@@ -109,6 +110,7 @@ const MAKERS: &[&[(&str, Maker)]] = &[
     aws::MAKERS,
     azure::MAKERS,
     common::MAKERS,
+    database::MAKERS,
     private_key::MAKERS,
     private_key::deployment::MAKERS,
     saas::MAKERS,
