@@ -6,6 +6,7 @@
 //! them atoms, Snort fast patterns). Rules know nothing of engines or regex crates; they are read,
 //! checked for sense, and handed on.
 
+mod fragment;
 pub mod load;
 
 use serde::{Deserialize, Serialize};

@@ -10,6 +10,7 @@ mod azure_identity;
 mod azure_service;
 pub mod check;
 mod common;
+mod database;
 pub mod disk;
 mod planted;
 mod private_key;
@@ -113,6 +114,7 @@ const MAKERS: &[&[(&str, Maker)]] = &[
     azure_identity::MAKERS,
     azure_service::MAKERS,
     common::MAKERS,
+    database::MAKERS,
     private_key::MAKERS,
     private_key::deployment::MAKERS,
     saas::MAKERS,

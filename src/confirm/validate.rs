@@ -6,6 +6,7 @@ pub(crate) mod cask;
 pub(crate) mod checksum;
 mod connection_string;
 mod context;
+mod database;
 pub(crate) mod devops;
 pub(crate) mod encoding;
 pub(crate) mod entra;
@@ -23,7 +24,6 @@ pub(super) mod published;
 mod query;
 mod sas;
 mod slack;
-mod sql;
 mod storage;
 
 use super::{Candidate, Judgement, Proof};
@@ -35,7 +35,11 @@ pub type Validator = fn(&Candidate<'_>) -> Judgement;
 /// The validator of this name.
 #[must_use]
 pub fn by_name(name: &str) -> Option<Validator> {
-    let mut all = VALIDATORS.iter().copied().flatten();
+    let mut all = VALIDATORS
+        .iter()
+        .chain(database::VALIDATORS)
+        .copied()
+        .flatten();
     let known = all.find(|(known, _)| *known == name);
     known.map(|(_, validator)| *validator)
 }
@@ -68,7 +72,6 @@ const VALIDATORS: &[&[(&str, Validator)]] = &[
     private_key::VALIDATORS,
     sas::VALIDATORS,
     slack::VALIDATORS,
-    sql::VALIDATORS,
     storage::VALIDATORS,
 ];
 

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 
+use super::fragment::{self, Fragments};
 use super::{AnchorSpec, Reach, RuleSet, SecretType, Severity, Variant};
 use crate::unit::ByteClass;
 
@@ -28,6 +29,13 @@ pub const CATALOGUE: &[(&str, &str)] = &[
         "azure_service.toml",
         include_str!("../rules/azure_service.toml"),
     ),
+    ("cosmos.toml", include_str!("../rules/cosmos.toml")),
+    ("database.toml", include_str!("../rules/database.toml")),
+    (
+        "database_aws.toml",
+        include_str!("../rules/database_aws.toml"),
+    ),
+    ("odbc.toml", include_str!("../rules/odbc.toml")),
     (
         "private_key.toml",
         include_str!("../rules/private_key.toml"),
@@ -52,6 +60,8 @@ pub struct RuleError {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RuleFile {
+    #[serde(rename = "fragment", default)]
+    fragments: Fragments,
     #[serde(rename = "type", default)]
     types: Vec<TypeEntry>,
 }
@@ -76,6 +86,8 @@ struct TypeEntry {
     published: Vec<String>,
     #[serde(default)]
     references: Vec<String>,
+    #[serde(default, rename = "fragment")]
+    fragments: Fragments,
     #[serde(default, rename = "variant")]
     variants: Vec<VariantEntry>,
 }
@@ -135,25 +147,36 @@ pub fn load<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<R
     };
     let mut seen = HashSet::new();
     let mut hasher = blake3::Hasher::new();
+    let fail = |file: &str, what: String| RuleError {
+        file: file.to_owned(),
+        what,
+    };
+    let mut parsed: Vec<(&str, RuleFile)> = Vec::new();
+    let mut shared = Fragments::new();
     for (file, text) in files {
         hasher.update(text.as_bytes());
-        let fail = |what: String| RuleError {
-            file: file.to_owned(),
-            what,
-        };
-        let parsed: RuleFile = toml::from_str(text).map_err(|error| fail(error.to_string()))?;
-        for entry in parsed.types {
-            if !seen.insert(entry.id.clone()) {
-                return Err(fail(format!("type `{}` is defined twice", entry.id)));
+        let mut rules: RuleFile =
+            toml::from_str(text).map_err(|error| fail(file, error.to_string()))?;
+        for (name, fragment) in std::mem::take(&mut rules.fragments) {
+            if shared.insert(name.clone(), fragment).is_some() {
+                return Err(fail(file, format!("fragment `{name}` is defined twice")));
             }
-            add_type(&mut set, entry).map_err(fail)?;
+        }
+        parsed.push((file, rules));
+    }
+    for (file, rules) in parsed {
+        for entry in rules.types {
+            if !seen.insert(entry.id.clone()) {
+                return Err(fail(file, format!("type `{}` is defined twice", entry.id)));
+            }
+            add_type(&mut set, entry, &shared).map_err(|what| fail(file, what))?;
         }
     }
     set.hash = hasher.finalize().to_hex().to_string();
     Ok(set)
 }
 
-fn add_type(set: &mut RuleSet, entry: TypeEntry) -> Result<(), String> {
+fn add_type(set: &mut RuleSet, entry: TypeEntry, shared: &Fragments) -> Result<(), String> {
     let id_is_plain = !entry.id.is_empty()
         && entry
             .id
@@ -170,11 +193,13 @@ fn add_type(set: &mut RuleSet, entry: TypeEntry) -> Result<(), String> {
     }
     let type_index = set.types.len();
     let mut names = HashSet::new();
-    for variant in entry.variants {
+    for mut variant in entry.variants {
         let label = format!("type `{}`, variant `{}`", entry.id, variant.name);
         if !names.insert(variant.name.clone()) {
             return Err(format!("{label}: the name is used twice"));
         }
+        variant.pattern = fragment::expand(&variant.pattern, &entry.fragments, shared)
+            .map_err(|what| format!("{label}: {what}"))?;
         let variant =
             check_variant(type_index, variant).map_err(|what| format!("{label}: {what}"))?;
         set.variants.push(variant);
@@ -321,6 +346,18 @@ mod tests {
     fn a_misspelt_field_is_named_with_its_line() {
         let text = fault("[[type]]\nid = 'x'\nnames = 'X'\n");
         assert!(text.contains("line 3") && text.contains("names"), "{text}");
+    }
+
+    #[test]
+    fn a_fragment_of_any_file_is_known_to_all_of_them() {
+        let rules = with_anchor("{ literal = 'abc' }").replace("(?<secret>x)", "(?&word)");
+        let fragments = "[fragment]\nword = '(?<secret>abc)'\n";
+        let set = load([("own.toml", rules.as_str()), ("parts.toml", fragments)]).unwrap();
+        assert_eq!(set.variants[0].pattern, "(?:(?<secret>abc))");
+        assert_eq!(
+            fault(&rules),
+            "own.toml: type `x`, variant `v`: no fragment is called `word`"
+        );
     }
 
     #[test]

@@ -22,6 +22,20 @@ pub(crate) struct Field<'t> {
     raw: &'t [u8],
 }
 
+impl<'t> Field<'t> {
+    /// Whether it has one of these names, in any case.
+    pub(crate) fn is_named(&self, names: &[&str]) -> bool {
+        names
+            .iter()
+            .any(|name| self.name.eq_ignore_ascii_case(name.as_bytes()))
+    }
+
+    /// The value as it lies, with its quotes.
+    pub(crate) fn raw(&self) -> &'t [u8] {
+        self.raw
+    }
+}
+
 /// The fields of a list, in order; what is no field is passed over.
 pub(crate) fn fields(text: &[u8]) -> Vec<Field<'_>> {
     let mut fields = Vec::new();
@@ -51,12 +65,7 @@ pub(crate) fn fields(text: &[u8]) -> Vec<Field<'_>> {
 
 /// The value of the first field with one of these names, as text.
 pub(crate) fn value_of(fields: &[Field<'_>], names: &[&str]) -> Option<String> {
-    let known = |field: &&Field<'_>| {
-        names
-            .iter()
-            .any(|name| field.name.eq_ignore_ascii_case(name.as_bytes()))
-    };
-    let field = fields.iter().find(known)?;
+    let field = fields.iter().find(|field| field.is_named(names))?;
     let (value, _) = unquote(field.raw);
     String::from_utf8(value.into_owned())
         .ok()

@@ -29,6 +29,32 @@ pub(crate) const STORAGE: Provider = Provider {
     seeds: &[*b"Default0"],
 };
 
+/// What a key of Cosmos DB may do, by the seed of its checksum. Only the seed of read-write keys
+/// has been seen in use; the others are those of the published source.
+pub(crate) const COSMOS_SEEDS: &[(Seed, &str)] = &[
+    (*b"MastRW00", "read-write"),
+    (*b"MastRO00", "read-only"),
+    (*b"SystRW00", "system read-write"),
+    (*b"SystRO00", "system read-only"),
+    (*b"SysAll00", "system"),
+    (*b"Resour00", "resource"),
+    (*b"Encryp00", "encryption"),
+];
+
+/// Cosmos DB account keys, 64 bytes.
+pub(crate) const COSMOS: Provider = Provider {
+    signature: *b"ACDb",
+    seeds: &[
+        *b"MastRW00",
+        *b"MastRO00",
+        *b"SystRW00",
+        *b"SystRO00",
+        *b"SysAll00",
+        *b"Resour00",
+        *b"Encryp00",
+    ],
+};
+
 /// Signatures of other providers' 64-byte keys: such a key opens something else.
 pub(crate) const OTHERS: &[[u8; 4]] = &[*b"ACDb", *b"+ABa", *b"+AMC", *b"APIM"];
 

@@ -15,6 +15,9 @@ use crate::confirm::Proof;
 const WHOLE: &[&str] = &[
     "password",
     "passw0rd",
+    "passwd",
+    "pass",
+    "pwd",
     "secret",
     "example",
     "removed",

@@ -35,6 +35,8 @@ const KNOWN: &[[u8; 8]] = &[
     0x234e_6745_32b3_5c59_u64.to_be_bytes(),
     // The storage emulator's account key.
     EMULATOR,
+    // The account key of the Cosmos DB emulator.
+    0xaa65_4743_9583_c3a2_u64.to_be_bytes(),
     // Shared access signature in the documentation of AWS DataSync.
     0xb171_a33e_8f8a_16ec_u64.to_be_bytes(),
     // Slack configuration tokens in gitleaks.

@@ -49,12 +49,18 @@ static OTHER_SERVICE: Pattern = Pattern::new(
     r"(?i)\.(?:documents\.azure|batch\.azure|communication\.azure|cosmos\.azure|table\.cosmosdb|servicebus\.windows|azconfig|service\.signalr|webpubsub)\.",
 );
 
+/// Cosmos DB speaks the protocol of tables, and its connection strings look like those of storage.
+static TABLE_OF_COSMOS: Pattern = Pattern::new(r"(?i)\.tables?\.cosmos(?:db)?\.azure\.");
+
 /// `AccountKey=` of a connection string.
 pub(super) fn connection(candidate: &Candidate<'_>) -> Judgement {
     let key = candidate.secret();
     let place = candidate.secret_range();
     let list = connection_string::list_around(candidate.window, &place);
     let fields = connection_string::fields(list);
+    if TABLE_OF_COSMOS.first(list).is_some() {
+        return Judgement::Reject("a key of Cosmos DB");
+    }
     let account = value_of(&fields, &["AccountName"])
         .filter(|name| is_account_name(name))
         .or_else(|| account_near(candidate.window, &place).map(|(account, _)| account));
@@ -183,6 +189,6 @@ mod tests {
     #[test]
     fn the_patterns_compile() {
         assert!(HOST.regex().is_some() && ACCOUNT.regex().is_some());
-        assert!(OTHER_SERVICE.regex().is_some());
+        assert!(OTHER_SERVICE.regex().is_some() && TABLE_OF_COSMOS.regex().is_some());
     }
 }
