@@ -15,11 +15,15 @@ use crate::unit::ByteClass;
 pub const CATALOGUE: &[(&str, &str)] = &[
     ("aws.toml", include_str!("../rules/aws.toml")),
     ("azure.toml", include_str!("../rules/azure.toml")),
+    ("generic.toml", include_str!("../rules/generic.toml")),
+    ("google.toml", include_str!("../rules/google.toml")),
+    ("microsoft.toml", include_str!("../rules/microsoft.toml")),
     (
         "private_key.toml",
         include_str!("../rules/private_key.toml"),
     ),
     ("saas.toml", include_str!("../rules/saas.toml")),
+    ("web.toml", include_str!("../rules/web.toml")),
 ];
 
 /// The farthest a rule may look, in bytes each way: the largest private keys in PEM are about
