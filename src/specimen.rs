@@ -16,6 +16,7 @@ mod planted;
 mod private_key;
 mod saas;
 mod sample;
+mod web;
 
 /// A deterministic stream of bytes: BLAKE3 in its extendable-output mode, which is specified and
 /// will not change between versions as a random-number crate's streams may.
@@ -118,6 +119,7 @@ const MAKERS: &[&[(&str, Maker)]] = &[
     private_key::MAKERS,
     private_key::deployment::MAKERS,
     saas::MAKERS,
+    web::MAKERS,
 ];
 
 #[cfg(test)]

@@ -1,22 +1,31 @@
 //! What proves a key: one function per format, found by the name a rule gives it.
 
+mod app_service;
+mod authorization;
 pub(crate) mod aws;
 mod azure;
 pub(crate) mod cask;
 pub(crate) mod checksum;
+pub(crate) mod chosen;
 mod connection_string;
 mod context;
 mod database;
 pub(crate) mod devops;
 pub(crate) mod encoding;
 pub(crate) mod entra;
+mod entra_user;
 pub(crate) mod entropy;
 pub(crate) mod github;
+mod google;
 pub(crate) mod identifiable;
 mod jwt;
+mod login;
+mod machine_key;
+mod marketplace;
 pub(crate) mod marvin;
 mod npm;
 mod openai;
+mod password;
 mod placeholder;
 pub(crate) mod presigned;
 mod private_key;
@@ -25,6 +34,7 @@ mod query;
 mod sas;
 mod slack;
 mod storage;
+mod travis;
 
 use super::{Candidate, Judgement, Proof};
 use crate::finding::Verdict;
@@ -47,6 +57,8 @@ pub fn by_name(name: &str) -> Option<Validator> {
 /// Every validator, by the name used in rule files: one table per family, beside its functions.
 const VALIDATORS: &[&[(&str, Validator)]] = &[
     &[("pattern", pattern)],
+    app_service::VALIDATORS,
+    authorization::VALIDATORS,
     aws::VALIDATORS,
     azure::bare::VALIDATORS,
     azure::bot::VALIDATORS,
@@ -65,14 +77,21 @@ const VALIDATORS: &[&[(&str, Validator)]] = &[
     azure::workflow::VALIDATORS,
     devops::VALIDATORS,
     entra::VALIDATORS,
+    entra_user::VALIDATORS,
     github::VALIDATORS,
+    google::VALIDATORS,
+    login::VALIDATORS,
+    machine_key::VALIDATORS,
+    marketplace::VALIDATORS,
     npm::VALIDATORS,
     openai::VALIDATORS,
+    password::VALIDATORS,
     presigned::VALIDATORS,
     private_key::VALIDATORS,
     sas::VALIDATORS,
     slack::VALIDATORS,
     storage::VALIDATORS,
+    travis::VALIDATORS,
 ];
 
 /// Believes the pattern.

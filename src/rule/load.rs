@@ -36,11 +36,15 @@ pub const CATALOGUE: &[(&str, &str)] = &[
         include_str!("../rules/database_aws.toml"),
     ),
     ("odbc.toml", include_str!("../rules/odbc.toml")),
+    ("generic.toml", include_str!("../rules/generic.toml")),
+    ("google.toml", include_str!("../rules/google.toml")),
+    ("microsoft.toml", include_str!("../rules/microsoft.toml")),
     (
         "private_key.toml",
         include_str!("../rules/private_key.toml"),
     ),
     ("saas.toml", include_str!("../rules/saas.toml")),
+    ("web.toml", include_str!("../rules/web.toml")),
 ];
 
 /// The farthest a rule may look, in bytes each way: the largest private keys in PEM are about

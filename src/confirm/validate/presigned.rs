@@ -26,17 +26,17 @@ pub(super) const VALIDATORS: &[(&str, Validator)] = &[
 ];
 
 /// Longest life of a version 4 signature: a week, in seconds.
-const WEEK: i64 = 604_800;
+pub(super) const WEEK: i64 = 604_800;
 
 /// The parts of a link.
-struct Link<'u> {
-    host: &'u str,
-    path: &'u str,
-    query: Query,
+pub(super) struct Link<'u> {
+    pub(super) host: &'u str,
+    pub(super) path: &'u str,
+    pub(super) query: Query,
 }
 
 /// The last URL with this parameter in a text that may hold several without a space between.
-fn link<'t>(text: &'t [u8], parameter: &str) -> Option<(usize, Link<'t>)> {
+pub(super) fn link<'t>(text: &'t [u8], parameter: &str) -> Option<(usize, Link<'t>)> {
     let text = std::str::from_utf8(text).ok()?;
     let lower = text.to_ascii_lowercase();
     lower.rmatch_indices("http").find_map(|(start, _)| {
@@ -183,7 +183,7 @@ fn bucket(host: &str, path: &str) -> Option<(String, String)> {
 }
 
 /// `20130524T000000Z`.
-fn basic_time(text: &str) -> Option<jiff::Timestamp> {
+pub(super) fn basic_time(text: &str) -> Option<jiff::Timestamp> {
     let part = |range: std::ops::Range<usize>| text.get(range);
     let (year, month, day) = (part(0..4)?, part(4..6)?, part(6..8)?);
     let (hour, minute, second) = (part(9..11)?, part(11..13)?, part(13..15)?);

@@ -1,0 +1,556 @@
+//! Secrets that a person chose: nothing in them can be checked, so everything that is usually
+//! something else is thrown out by its shape.
+//!
+//! Where a value is written after the name of a password it is, in order of how often, program
+//! text, a sentence shown to people, a reference to where the password is kept, a stand-in, and
+//! only then a password. What cannot be one is rejected; what may be one but is far more often a
+//! word is suppressed, so that it is counted and can be listed.
+
+#![warn(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::indexing_slicing
+)]
+
+use super::{entropy, placeholder};
+use crate::confirm::{Judgement, Proof};
+
+/// How a value is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Between quotes or tags: it ends where its author wanted.
+    Quoted,
+    /// Bare: it may as well be a name in a program.
+    Bare,
+}
+
+/// Why a value is not reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// It cannot be a password.
+    Impossible(&'static str),
+    /// It may be one, but values like it rarely are.
+    Unlikely(&'static str),
+}
+
+/// Shortest password that is believed, in bytes.
+const SHORTEST: usize = 6;
+
+/// Names of algorithms, encodings and types, and stand-ins with digits: none is a password.
+const NAMES: &[&str] = &[
+    "md5",
+    "sha1",
+    "sha256",
+    "sha384",
+    "sha512",
+    "sha-1",
+    "sha-256",
+    "sha-512",
+    "sha512-crypt",
+    "sha256-crypt",
+    "md5-crypt",
+    "bcrypt",
+    "scrypt",
+    "argon2",
+    "argon2i",
+    "argon2id",
+    "pbkdf2",
+    "base64",
+    "base32",
+    "utf8",
+    "utf-8",
+    "utf8mb4",
+    "utf-16",
+    "ntlmv2",
+    "plain",
+    "cleartext",
+    "aes128",
+    "aes256",
+    "aes-128",
+    "aes-256",
+    "x509",
+    "pkcs12",
+    "string",
+    "boolean",
+    "integer",
+    "number",
+    "object",
+    "optional",
+    "required",
+    "disabled",
+    "enabled",
+    "prompt",
+    "default",
+    "unset",
+    "nothing",
+    "invalid",
+    "foobar",
+    "foobarbaz",
+    "foo123",
+    "user123",
+    "pass123",
+    "test123",
+    "test1234",
+    "testing123",
+    "abc123",
+    "passw0rd1",
+];
+
+/// Ways to write a hash of a password (crypt(3), RFC 2307, Django, Werkzeug, MySQL).
+const HASHES: &[&str] = &[
+    "$1$",
+    "$2a$",
+    "$2b$",
+    "$2x$",
+    "$2y$",
+    "$5$",
+    "$6$",
+    "$7$",
+    "$y$",
+    "$gy$",
+    "$apr1$",
+    "$pbkdf2",
+    "$argon2",
+    "$scrypt",
+    "$sha1$",
+    "{ssha",
+    "{sha",
+    "{md5}",
+    "{smd5}",
+    "{crypt}",
+    "{pbkdf2",
+    "{argon2",
+    "{bcrypt}",
+    "{noop}",
+    "pbkdf2_",
+    "pbkdf2:",
+    "bcrypt$",
+    "argon2$",
+    "scrypt:",
+    "md5$",
+    "sha1$",
+    "01000000d08c9ddf",
+];
+
+/// What stands in program text and markup, and in no password worth the name.
+const CODE: &[&str] = &[
+    "()", "->", "=>", "::", "==", "!=", "&&", "||", "</", "/>", "<%", "%>", "+=", "${", "#{", "{{",
+    "%s", "%d", "%v", "%@", "\\n", "\\t", "\\r", "\\d", "\\w", "\\s", ".*", ".+", "(?", "[^",
+    "\\x", "://", "\\$", "&lt;", "&gt;", "{}", "[]", "{0}", "{1}", "???", "--",
+];
+
+/// Words that sentences have and passphrases drawn from a list of words have not.
+const FUNCTION_WORDS: &[&str] = &[
+    "a",
+    "an",
+    "and",
+    "are",
+    "as",
+    "be",
+    "by",
+    "can",
+    "do",
+    "does",
+    "for",
+    "from",
+    "has",
+    "have",
+    "if",
+    "in",
+    "is",
+    "it",
+    "not",
+    "of",
+    "on",
+    "or",
+    "the",
+    "this",
+    "to",
+    "was",
+    "with",
+    "you",
+    "your",
+    "no",
+    "use",
+    "used",
+    "using",
+    "enter",
+    "must",
+    "password",
+    "passphrase",
+    "when",
+];
+
+/// What speaks against a value, if anything does.
+pub(crate) fn doubt(value: &[u8], form: Form) -> Option<Doubt> {
+    use Doubt::{Impossible, Unlikely};
+    if value.len() < SHORTEST {
+        return Some(Impossible("short"));
+    }
+    if value.iter().any(u8::is_ascii_control)
+        || std::str::from_utf8(value).is_err()
+        || value.first() == Some(&b' ')
+        || value.last() == Some(&b' ')
+    {
+        return Some(Impossible("not one line of text"));
+    }
+    let lower = value.to_ascii_lowercase();
+    let has = |word: &&str| memchr::memmem::find(&lower, word.as_bytes()).is_some();
+    if HASHES
+        .iter()
+        .any(|start| lower.starts_with(start.as_bytes()))
+    {
+        return Some(Unlikely("hash"));
+    }
+    if let Some(reason) = placeholder::reason(value) {
+        return Some(Unlikely(reason));
+    }
+    if value.contains(&b' ') {
+        return sentence(value);
+    }
+    if CODE.iter().any(has) || is_code(value, form) {
+        return Some(Impossible("program text"));
+    }
+    if is_reference(value) {
+        return Some(Impossible("a reference"));
+    }
+    if NAMES.iter().any(|name| name.as_bytes() == lower) {
+        return Some(Unlikely("placeholder"));
+    }
+    if !value.is_ascii() && !Classes::of(value).digit {
+        return Some(Unlikely("words"));
+    }
+    if value.iter().all(u8::is_ascii_digit) {
+        let counted = entropy::longest_progression(value, 1) >= 5;
+        return (counted || value.len() < 8).then_some(Unlikely("number"));
+    }
+    if is_words(value) || names_itself(&lower) {
+        return Some(Unlikely("words"));
+    }
+    if entropy::distinct(value) < 4
+        || entropy::longest_progression(value, 0) >= 5
+        || entropy::longest_progression(value, 1) >= 6
+    {
+        return Some(Unlikely("placeholder"));
+    }
+    None
+}
+
+/// Believed unless something speaks against the value.
+pub(crate) fn judge(value: &[u8], form: Form, proof: Proof) -> Judgement {
+    match doubt(value, form) {
+        None => proof.accept(),
+        Some(Doubt::Impossible(reason)) => Judgement::Reject(reason),
+        Some(Doubt::Unlikely(reason)) => proof.suppress(reason),
+    }
+}
+
+/// The kinds of characters in a value.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Classes {
+    lower: bool,
+    upper: bool,
+    digit: bool,
+    mark: bool,
+}
+
+impl Classes {
+    pub(crate) fn of(value: &[u8]) -> Self {
+        Self {
+            lower: value.iter().any(u8::is_ascii_lowercase),
+            upper: value.iter().any(u8::is_ascii_uppercase),
+            digit: value.iter().any(u8::is_ascii_digit),
+            mark: value.iter().any(|byte| !byte.is_ascii_alphanumeric()),
+        }
+    }
+
+    /// How many of the four: lower case, upper case, digits, anything else.
+    pub(crate) fn count(self) -> usize {
+        [self.lower, self.upper, self.digit, self.mark]
+            .into_iter()
+            .filter(|has| *has)
+            .count()
+    }
+}
+
+/// Whether a text reads as words joined by nothing, marks or capitals: `db-password`,
+/// `userPassword`, `Contraseña:`. Random letters do not: of twelve of them, one in a hundred texts
+/// has vowels where words have them.
+pub(crate) fn is_words(value: &[u8]) -> bool {
+    let end = value
+        .iter()
+        .rposition(|byte| !matches!(byte, b':' | b'.' | b'!' | b'?' | b'*' | b','))
+        .map_or(0, |at| at.saturating_add(1));
+    let trimmed = value.get(..end).unwrap_or(&[]);
+    let first = trimmed
+        .iter()
+        .position(|byte| !matches!(byte, b'#' | b'.' | b'@' | b':' | b'%' | b'&' | b'*' | b'-'))
+        .unwrap_or(trimmed.len());
+    let body = trimmed.get(first..).unwrap_or(&[]);
+    let is_joint =
+        |byte: &u8| matches!(byte, b'-' | b'_' | b'.' | b':' | b'/' | b'+' | b'\'' | b'@');
+    let segments = || body.split(is_joint).filter(|segment| !segment.is_empty());
+    let joined = segments().count() > 1;
+    segments().all(|segment| {
+        let letters = segment
+            .iter()
+            .position(u8::is_ascii_digit)
+            .unwrap_or(segment.len());
+        let (name, digits) = segment.split_at_checked(letters).unwrap_or((segment, &[]));
+        let counted = digits.is_empty()
+            || (joined && digits.len() <= 2 && digits.iter().all(u8::is_ascii_digit));
+        counted && reads_as_words(name)
+    })
+}
+
+/// Whether letters have vowels and consonants where words have them.
+fn reads_as_words(letters: &[u8]) -> bool {
+    let is_letter = |byte: &u8| byte.is_ascii_alphabetic() || !byte.is_ascii();
+    if !letters.iter().all(is_letter) {
+        return false;
+    }
+    let is_vowel = |byte: &u8| {
+        matches!(
+            byte.to_ascii_lowercase(),
+            b'a' | b'e' | b'i' | b'o' | b'u' | b'y'
+        ) || !byte.is_ascii()
+    };
+    let longest = letters.split(is_vowel).map(<[u8]>::len).max().unwrap_or(0);
+    let turns = letters
+        .iter()
+        .zip(letters.iter().skip(1))
+        .filter(|(one, next)| one.is_ascii_lowercase() && next.is_ascii_uppercase())
+        .count();
+    let all_upper = letters.iter().all(u8::is_ascii_uppercase);
+    let sane_case = all_upper || turns.saturating_mul(3) <= letters.len();
+    letters.len() <= 3 || (longest <= 4 && sane_case)
+}
+
+/// A passphrase is four or more lower-case words; anything else with spaces is a sentence.
+fn sentence(value: &[u8]) -> Option<Doubt> {
+    let words: Vec<&[u8]> = value.split(|byte| *byte == b' ').collect();
+    let plain = |word: &&[u8]| word.len() >= 3 && word.iter().all(u8::is_ascii_lowercase);
+    let functional = |word: &&[u8]| FUNCTION_WORDS.iter().any(|known| known.as_bytes() == *word);
+    let passphrase = words.len() >= 4 && words.iter().all(plain) && !words.iter().any(functional);
+    (!passphrase).then_some(Doubt::Impossible("a sentence"))
+}
+
+/// Whether a value is program text rather than a literal.
+fn is_code(value: &[u8], form: Form) -> bool {
+    let opens_call = value
+        .iter()
+        .position(|byte| *byte == b'(')
+        .is_some_and(|at| {
+            let name = value.get(..at).unwrap_or(&[]);
+            !name.is_empty()
+                && name
+                    .iter()
+                    .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':'))
+                && (value.ends_with(b")") || form == Form::Bare)
+        });
+    let quoted_inside = value.contains(&b'"') || value.contains(&b'`');
+    let index = value.contains(&b'[') && value.ends_with(b"]");
+    if opens_call || index {
+        return true;
+    }
+    if form == Form::Quoted {
+        return false;
+    }
+    let starts = value.first().is_some_and(|first| {
+        matches!(
+            first,
+            b'(' | b'<'
+                | b'['
+                | b'{'
+                | b'$'
+                | b'&'
+                | b'*'
+                | b'|'
+                | b'>'
+                | b'!'
+                | b'@'
+                | b'%'
+                | b'~'
+                | b'\\'
+        )
+    });
+    let brackets = value.iter().any(|byte| {
+        matches!(
+            byte,
+            b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'<' | b'>' | b'\\' | b'\''
+        )
+    });
+    let ends = value
+        .last()
+        .is_some_and(|last| matches!(last, b':' | b',' | b'.' | b';'));
+    starts || brackets || ends || quoted_inside || is_name_with_few_digits(value)
+}
+
+/// A name of a variable: letters, `_` and `.`, and digits only where names have them.
+fn is_name_with_few_digits(value: &[u8]) -> bool {
+    let dotted = value.contains(&b'.')
+        && value.split(|byte| *byte == b'.').all(|name| {
+            name.first()
+                .is_some_and(|first| first.is_ascii_alphabetic() || *first == b'_')
+                && name
+                    .iter()
+                    .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+        });
+    dotted && Classes::of(value).count() < 4
+}
+
+/// Whether a value says where something is: a path, a file, a selector.
+fn is_reference(value: &[u8]) -> bool {
+    let path = match value {
+        [b'/', rest @ ..] => {
+            let random =
+                Classes::of(rest).count() >= 3 && !rest.contains(&b'.') && rest.len() >= 16;
+            !random
+        }
+        [b'.', b'/', ..] | [b'.', b'.', b'/', ..] | [b'~', b'/', ..] => true,
+        [drive, b':', b'\\' | b'/', ..] => drive.is_ascii_alphabetic(),
+        [b'\\', b'\\', ..] => true,
+        _ => false,
+    };
+    let extension = value
+        .iter()
+        .rposition(|byte| *byte == b'.')
+        .is_some_and(|at| {
+            let (name, rest) = value.split_at_checked(at).unwrap_or((value, &[]));
+            let known: &[&[u8]] = &[
+                b".txt",
+                b".json",
+                b".yml",
+                b".yaml",
+                b".xml",
+                b".html",
+                b".pem",
+                b".key",
+                b".conf",
+                b".php",
+                b".py",
+                b".js",
+                b".ts",
+                b".go",
+                b".sh",
+                b".cfg",
+                b".ini",
+                b".properties",
+                b".com",
+                b".org",
+                b".net",
+                b".md",
+                b".rb",
+                b".java",
+                b".gpg",
+                b".pass",
+                b".dll",
+                b".so",
+            ];
+            name.iter().all(|byte| {
+                byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/')
+            }) && known.contains(&rest.to_ascii_lowercase().as_slice())
+        });
+    path || extension
+}
+
+/// A value that is the name of what it should be, decorated: `my-password-here`, `DbPassword`.
+fn names_itself(lower: &[u8]) -> bool {
+    const SELF: &[&str] = &["password", "passwd", "passphrase", "passwort"];
+    let named = SELF
+        .iter()
+        .any(|word| memchr::memmem::find(lower, word.as_bytes()).is_some());
+    named
+        && lower.iter().all(|byte| {
+            byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_' | b'.' | b' ' | b'/' | b':')
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(value: &str, form: Form) -> Option<&'static str> {
+        doubt(value.as_bytes(), form).map(|doubt| match doubt {
+            Doubt::Impossible(reason) | Doubt::Unlikely(reason) => reason,
+        })
+    }
+
+    #[test]
+    fn chosen_passwords_are_believed() {
+        for value in [
+            "Summer2024!",
+            "hunter2",
+            "Tr0ub4dor&3",
+            "P@ssw0rd",
+            "Password123!",
+            "xkqzjvwpltmn",
+            "4f8a1c09be77d2305566",
+            "aGVsbG8gd29ybGQ9Zm9v",
+            "correct horse battery staple",
+            "Zürich-2024x",
+            "p$ssw0rd!",
+            "welcome1",
+            "!Qaz2wsx",
+        ] {
+            assert_eq!(of(value, Form::Quoted), None, "{value}");
+        }
+        for value in ["s3cretPass", "x9-Kq_22mm", "VerySecret99", "81726354"] {
+            assert_eq!(of(value, Form::Bare), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn what_stands_there_instead_is_told_apart() {
+        for (value, reason) in [
+            ("Wachtwoord", "words"),
+            ("Contraseña:", "words"),
+            ("Password:", "words"),
+            ("db-password", "words"),
+            ("redis-password", "words"),
+            ("#password", "words"),
+            ("postgres", "words"),
+            ("Enter your password", "a sentence"),
+            ("must be at least eight characters", "a sentence"),
+            ("getPassword()", "program text"),
+            ("%s:%s", "short"),
+            ("pass%sword1", "program text"),
+            ("a->password", "program text"),
+            ("x[a-z]+[^0-9]", "program text"),
+            ("^[0-9]+.*$", "program text"),
+            ("/run/secrets/db", "a reference"),
+            ("~/.pgpass1", "a reference"),
+            ("secret1.txt", "a reference"),
+            ("C:\\keys\\a1", "a reference"),
+            ("$2y$10$abcdefghijklmnopqrstuv", "hash"),
+            ("${DB_PASSWORD}", "template"),
+            ("changeme", "placeholder"),
+            ("123456", "number"),
+            ("sha256", "placeholder"),
+            ("aaaa1111", "placeholder"),
+            ("hunter", "words"),
+        ] {
+            assert_eq!(of(value, Form::Quoted), Some(reason), "{value}");
+        }
+        for value in [
+            "config.password2",
+            "getpass.getpass(prompt1)",
+            "&args[0]",
+            "*alias1",
+            "<span1>",
+            "self.pass1",
+        ] {
+            assert!(of(value, Form::Bare).is_some(), "{value}");
+        }
+    }
+
+    #[test]
+    fn random_letters_are_no_words() {
+        assert!(is_words(b"authenticationFailed"));
+        assert!(is_words(b"MY_API_TOKEN"));
+        assert!(!is_words(b"xkqzjvwpltmn"));
+        assert!(!is_words(b"aBcDeFgHiJkL"));
+        assert!(!is_words(b"Summer2024"));
+    }
+}

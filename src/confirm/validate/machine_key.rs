@@ -1,0 +1,110 @@
+//! ASP.NET machine keys: with one, anybody can forge the state a page trusts and run code.
+//!
+//! Microsoft, "machineKey Element (ASP.NET Settings Schema)": a validation key has 40 to 128
+//! hexadecimal digits, a decryption key 16 for DES, 48 for Triple DES, 32, 48 or 64 for AES.
+
+#![warn(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::indexing_slicing
+)]
+
+use super::Validator;
+use super::context::{self, Pattern};
+use super::{entropy, placeholder};
+use crate::confirm::{Candidate, Judgement, Proof};
+use crate::finding::Verdict;
+
+/// The validators of this family, by the name used in rule files.
+pub(super) const VALIDATORS: &[(&str, Validator)] = &[
+    ("machine-key-decryption", decryption),
+    ("machine-key-validation", validation),
+];
+
+/// Bits per digit that a key must show; random hexadecimal shows more than 3.3 at 16 digits.
+const FLOOR: f64 = 3.0;
+
+static VALIDATION: Pattern =
+    Pattern::new(r#"(?i)\bvalidation\s*=\s*\\?["'](?<name>[a-z0-9:]{2,40})"#);
+static DECRYPTION: Pattern =
+    Pattern::new(r#"(?i)\bdecryption\s*=\s*\\?["'](?<name>[a-z0-9:]{2,40})"#);
+
+/// A validation key.
+pub(super) fn validation(candidate: &Candidate<'_>) -> Judgement {
+    let key = candidate.secret();
+    if !key.len().is_multiple_of(2) || !(40..=128).contains(&key.len()) {
+        return Judgement::Reject("length");
+    }
+    judge(candidate, &VALIDATION)
+}
+
+/// A decryption key.
+pub(super) fn decryption(candidate: &Candidate<'_>) -> Judgement {
+    if !matches!(candidate.secret().len(), 16 | 32 | 48 | 64) {
+        return Judgement::Reject("length");
+    }
+    judge(candidate, &DECRYPTION)
+}
+
+fn judge(candidate: &Candidate<'_>, algorithm: &Pattern) -> Judgement {
+    let key = candidate.secret();
+    let lower = key.to_ascii_lowercase();
+    // Sixteen random digits are seven different ones or more, all but once in 10,000 times.
+    let enough = if key.len() < 40 { 6 } else { 8 };
+    let mut proof = Proof::of(Verdict::Structure)
+        .canonical(lower.as_slice())
+        .detail("bits", key.len().saturating_mul(4));
+    let tag = tag_around(candidate);
+    if let Some(found) = algorithm.first(tag)
+        && let Some(name) = context::text_of(&found, "name")
+    {
+        proof = proof.detail("algorithm", name);
+    }
+    if placeholder::is_typed(&lower) || repeats(&lower) {
+        return proof.suppress("placeholder");
+    }
+    if entropy::distinct(&lower) < enough
+        || entropy::bits_per_byte(&lower) < FLOOR.min(2.5 + f64::from(u8::from(key.len() >= 32)))
+    {
+        return Judgement::Reject("not random");
+    }
+    proof.accept()
+}
+
+/// Whether the first sixteen digits come again: a key typed by copying.
+fn repeats(key: &[u8]) -> bool {
+    let (Some(first), Some(rest)) = (key.get(..16), key.get(16..)) else {
+        return false;
+    };
+    rest.len() >= 16 && rest.starts_with(first)
+}
+
+/// The element around a key, or what stands for it in a command.
+fn tag_around<'w>(candidate: &Candidate<'w>) -> &'w [u8] {
+    let place = candidate.secret_range();
+    let before = candidate.window.get(..place.start).unwrap_or(&[]);
+    let start = before
+        .iter()
+        .rposition(|byte| *byte == b'<')
+        .unwrap_or(place.start);
+    let after = candidate.window.get(place.end..).unwrap_or(&[]);
+    let len = after.iter().position(|byte| *byte == b'>').unwrap_or(0);
+    candidate
+        .window
+        .get(start..place.end.saturating_add(len))
+        .unwrap_or(&[])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copied_key_is_told_from_a_drawn_one() {
+        assert!(repeats("0a1f3c5d7e9b2846".repeat(4).as_bytes()));
+        assert!(!repeats(b"0a1f3c5d7e9b28460b1f3c5d7e9b2846"));
+        assert!(!repeats(b"0a1f"));
+        assert!(VALIDATION.regex().is_some() && DECRYPTION.regex().is_some());
+    }
+}
