@@ -211,8 +211,9 @@ mod tests {
             .iter()
             .flat_map(|issuer| issuer.kinds.iter().map(move |kind| (issuer, kind)))
         {
-            let random: Vec<u8> = (0..issuer.len)
-                .map(|index| (index * 29 % 251) as u8)
+            let random: Vec<u8> = (0..=u8::MAX)
+                .map(|index| index.wrapping_mul(29))
+                .take(issuer.len)
                 .collect();
             let key = identifiable::make_under(&random, issuer.provider, **seed);
             let (proof, _) = prove(key.as_bytes()).unwrap();

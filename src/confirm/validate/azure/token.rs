@@ -134,12 +134,7 @@ fn signed_claims(token: &[u8]) -> Option<Map<String, Value>> {
         "ES256" => 64,
         _ => return None,
     };
-    if text(&header, "kid")
-        .or_else(|| text(&header, "x5t"))
-        .is_none()
-    {
-        return None;
-    }
+    text(&header, "kid").or_else(|| text(&header, "x5t"))?;
     let signature = token.rsplit(|byte| *byte == b'.').next()?;
     let signature = encoding::base64url(signature)?;
     (signature.len() >= shortest).then(|| jwt::claims(token))?
