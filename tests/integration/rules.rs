@@ -1,6 +1,7 @@
 //! The built-in catalogue, tried as its users would: every type in the texts it is found in, and
 //! in texts that only look like it.
 
+mod database;
 mod planted;
 
 use std::fs;

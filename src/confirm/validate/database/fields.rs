@@ -24,7 +24,7 @@ const ATTRIBUTES: usize = 4000;
 /// A field and its value, written as `name = value`, as an XML attribute or element, as a record
 /// of name and value, or as a parameter of a template.
 static PASSWORD: Pattern = Pattern::new(
-    r#"(?i)(?<name>[a-z0-9_.$-]{0,48}?)(?:password|passwd|_pwd|_pass|_pw|\bpwd|\bpass|(?-i:[a-z]Pwd|[a-z]Pass))(?:(?:["']?\s{0,40}[,;]?\s{0,40}["']?(?:parameter|option)?value["']?\s{0,8}[:=]>?\s{0,8}|["']?\s{0,4}:\s{0,8}\{\s{0,40}["']?(?:default)?value["']?\s{0,8}:\s{0,8}|</\w{1,12}>\s{0,40}<\w{1,12}>|["'\]]{0,2}\s{0,8}(?:=>|:=|[:=])[ \t]{0,8}|["'\]]{1,2}\s{0,8},\s{0,8})(?:"(?<quoted>[^"\r\n]{4,128})"|'(?<single>[^'\r\n]{4,128})'|(?<bare>[^\s"'<>,;&]{4,128}))|>(?<element>[^<>\r\n]{4,128})</)"#,
+    r#"(?i)(?<name>[a-z0-9_.$-]{0,48}?)(?:password|passwd|_pwd|_pass|_pw|\bpwd|\bpass|(?-i:[a-z]Pwd|[a-z]Pass))(?:(?:["']?\s{0,40}[,;]?\s{0,40}["']?(?:parameter|option)?value["']?\s{0,8}[:=]>?\s{0,8}|["']?\s{0,4}:\s{0,8}\{\s{0,40}["']?(?:default)?value["']?\s{0,8}:\s{0,8}|</\w{1,12}>\s{0,40}<\w{1,12}>|["'\]]{0,2}\s{0,8}(?:=>|:=|[:=])[ \t]{0,8}|["'\]]{1,2}\s{0,8},\s{0,8})(?:"(?<quoted>[^"\r\n\x00]{4,128})"|'(?<single>[^'\r\n\x00]{4,128})'|(?<bare>[^\s"'`<>,;&\x00-\x1f]{4,128}))|>(?<element>[^<>\r\n\x00]{4,128})</)"#,
 );
 
 static USER: Pattern = Pattern::new(
@@ -49,6 +49,7 @@ struct Password<'t> {
     value: &'t [u8],
     at: Range<usize>,
     is_bare: bool,
+    is_quoted: bool,
 }
 
 /// The password nearest to the host that the anchor lies in.
@@ -77,7 +78,11 @@ pub(super) fn read(candidate: &Candidate<'_>, service: Service) -> Judgement {
             )
         });
     let Some(Password {
-        value, at, is_bare, ..
+        value,
+        at,
+        is_bare,
+        is_quoted,
+        ..
     }) = password
     else {
         return Judgement::Reject("no password in the same block");
@@ -100,11 +105,14 @@ pub(super) fn read(candidate: &Candidate<'_>, service: Service) -> Judgement {
         port: login::port_after(window, &place).or_else(port),
         scheme: None,
     };
-    let proof = login
-        .describe(Proof::of(Verdict::Pattern), &endpoint)
-        .lies_at(at)
-        .canonical(value);
-    login::judge(value, value, endpoint.is_printed(), proof)
+    let proof = login.describe(Proof::of(Verdict::Pattern), &endpoint);
+    let raw = if is_quoted {
+        window.get(at.start.saturating_sub(1)..at.end.saturating_add(1))
+    } else {
+        window.get(at.clone())
+    };
+    let proof = proof.lies_at(at).canonical(value);
+    login::judge(value, raw.unwrap_or(value), endpoint.is_printed(), proof)
 }
 
 fn password_of<'t>(window: &'t [u8], found: &regex::bytes::Captures<'t>) -> Option<Password<'t>> {
@@ -116,6 +124,7 @@ fn password_of<'t>(window: &'t [u8], found: &regex::bytes::Captures<'t>) -> Opti
             value: window.get(at.clone())?,
             at,
             is_bare: true,
+            is_quoted: false,
         });
     }
     let group = ["quoted", "single", "element"]
@@ -126,6 +135,7 @@ fn password_of<'t>(window: &'t [u8], found: &regex::bytes::Captures<'t>) -> Opti
         value: group.as_bytes(),
         at: group.range(),
         is_bare: false,
+        is_quoted: found.name("element").is_none(),
     })
 }
 

@@ -13,6 +13,9 @@ use super::host::{Endpoint, Service};
 use crate::confirm::validate::placeholder;
 use crate::confirm::{Judgement, Proof};
 
+/// Longest password, in bytes: what the servers take, and some.
+const LONGEST: usize = 256;
+
 /// What the text around a password says of the login.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Login {
@@ -72,13 +75,14 @@ impl Login {
             ("sqlserver", "sqlserver"),
         ];
         let named = known.iter().find(|(word, _)| scheme.contains(word));
-        named.map(|(_, engine)| *engine).or(match self.port? {
+        let by_port = || match self.port? {
             1433 => Some("sqlserver"),
             1521 => Some("oracle"),
             3306 => Some("mysql"),
             5432 => Some("postgresql"),
             _ => None,
-        })
+        };
+        named.map(|(_, engine)| *engine).or_else(by_port)
     }
 }
 
@@ -95,7 +99,10 @@ pub(super) fn judge(value: &[u8], raw: &[u8], is_printed: bool, proof: Proof) ->
     if is_printed {
         return proof.suppress("published example");
     }
-    if raw.starts_with(b"{{") || is_field(raw) || is_format(value) || is_tag(value) {
+    if value.len() > LONGEST {
+        return Judgement::Reject("too long for a password");
+    }
+    if raw.starts_with(b"{{") || has_field(raw) || is_format(value) || is_tag(value) {
         return proof.suppress("template");
     }
     placeholder::accept_unless_placeholder(value, proof)
@@ -108,18 +115,21 @@ fn is_concatenation(value: &[u8]) -> bool {
     value.len() > 2 && joins(value.first()) && joins(value.last())
 }
 
-/// `{pwd}`, `{config.password}`, `{0}`: a field of a format string. Braces that quote hold
-/// something that needs a quote.
-fn is_field(raw: &[u8]) -> bool {
-    let [b'{', inner @ .., b'}'] = raw else {
-        return false;
-    };
-    let is_number = !inner.is_empty() && inner.len() <= 2 && inner.iter().all(u8::is_ascii_digit);
-    let is_name = inner.first().is_some_and(u8::is_ascii_alphabetic)
-        && inner
-            .iter()
-            .all(|byte| byte.is_ascii_alphabetic() || b"_.[]'\"!:()".contains(byte));
-    is_number || is_name || inner.is_empty()
+/// `{pwd}`, `{config.password}`, `{0}`: a field of a format string, alone or amid other text.
+/// Braces that quote hold something that needs a quote.
+fn has_field(text: &[u8]) -> bool {
+    text.split(|byte| *byte == b'{').skip(1).any(|rest| {
+        let Some(len) = rest.iter().position(|byte| *byte == b'}') else {
+            return false;
+        };
+        let inner = rest.get(..len).unwrap_or(&[]);
+        let is_number = inner.len() <= 2 && inner.iter().all(u8::is_ascii_digit);
+        let is_name = inner.first().is_some_and(u8::is_ascii_alphabetic)
+            && inner
+                .iter()
+                .all(|byte| byte.is_ascii_alphabetic() || b"_.[]'\"!:()".contains(byte));
+        is_number || is_name
+    })
 }
 
 /// `%s`, `?`, `:password`: a place that a program fills.
