@@ -10,11 +10,13 @@
 )]
 
 mod architecture;
+mod catalogue;
 mod errors;
 mod fixture;
 #[cfg(feature = "gpu")]
 mod gpu;
 mod images;
+mod logins;
 mod private_keys;
 mod rules;
 mod scan;

@@ -43,10 +43,75 @@ const PASSWORD_WORDS: &[&str] = &[
 
 /// Owners of what is merely called `pass`: otherwise it is a round of something.
 const PASS_OWNERS: &[&str] = &[
-    "", "db", "database", "user", "admin", "root", "my", "smtp", "ftp", "sftp", "mail", "email",
-    "imap", "ssh", "http", "proxy", "login", "auth", "ldap", "bind", "mysql", "postgres", "pg",
-    "redis", "mongo", "rabbitmq", "amqp", "mqtt", "wifi", "sql", "api", "service", "svc", "server",
-    "host", "app", "master", "sudo", "key", "keystore", "vpn", "rpc", "basic", "account",
+    "",
+    "db",
+    "database",
+    "user",
+    "admin",
+    "root",
+    "my",
+    "smtp",
+    "ftp",
+    "sftp",
+    "mail",
+    "email",
+    "imap",
+    "ssh",
+    "http",
+    "proxy",
+    "login",
+    "auth",
+    "ldap",
+    "bind",
+    "mysql",
+    "postgres",
+    "pg",
+    "redis",
+    "mongo",
+    "rabbitmq",
+    "amqp",
+    "mqtt",
+    "wifi",
+    "sql",
+    "api",
+    "service",
+    "svc",
+    "server",
+    "host",
+    "app",
+    "become",
+    "sasl",
+    "ssl",
+    "cert",
+    "ca",
+    "truststore",
+    "vault",
+    "gpg",
+    "zip",
+    "registry",
+    "docker",
+    "git",
+    "nexus",
+    "jenkins",
+    "sonar",
+    "grafana",
+    "kafka",
+    "elastic",
+    "oracle",
+    "mssql",
+    "postgresql",
+    "mariadb",
+    "backup",
+    "deploy",
+    "snmp",
+    "master",
+    "sudo",
+    "key",
+    "keystore",
+    "vpn",
+    "rpc",
+    "basic",
+    "account",
     "default",
 ];
 
@@ -245,7 +310,7 @@ pub(super) fn readable_base64(value: &[u8]) -> Option<Vec<u8>> {
     let trimmed = inner.strip_suffix(b"\n").unwrap_or(&inner);
     trimmed
         .iter()
-        .all(u8::is_ascii_graphic)
+        .all(|byte| byte.is_ascii_graphic() || *byte == b' ')
         .then(|| trimmed.to_vec())
 }
 
@@ -330,8 +395,9 @@ fn words_of(name: &[u8]) -> Vec<String> {
 
 /// `PWD=/home/x`: the shell's working directory.
 fn is_directory(key: &[u8], value: &[u8]) -> bool {
-    let short = key.eq_ignore_ascii_case(b"pwd") || key.eq_ignore_ascii_case(b"oldpwd");
-    short && value.iter().any(|byte| matches!(byte, b'/' | b'\\'))
+    key == b"PWD"
+        || (key.eq_ignore_ascii_case(b"pwd")
+            && value.iter().any(|byte| matches!(byte, b'/' | b'\\')))
 }
 
 /// The text between two places.
