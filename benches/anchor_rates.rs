@@ -20,7 +20,7 @@ use keydredge::confirm::{Confirmer, Tally};
 use keydredge::image::{ExtentKind, Image, tree};
 use keydredge::rule::load::catalogue;
 use keydredge::rule::{AnchorSpec, RuleSet};
-use keydredge::unit::{ImageOffset, human_bytes};
+use keydredge::unit::{ByteClass, ImageOffset, human_bytes};
 
 /// Length of a chunk's body, in bytes: hits and bytes stay in the cache.
 const BODY: u64 = 256 << 10;
@@ -247,7 +247,8 @@ fn print(
     Ok(())
 }
 
-/// An anchor as one word: `"AKIA"`, followed by `i` where case does not matter.
+/// An anchor as one word: `"AKIA"i[A-Z]`, with `i` where case does not matter and the class of
+/// the next byte if it has one.
 fn shown(anchor: &AnchorSpec) -> String {
     match anchor {
         AnchorSpec::Literal {
@@ -256,7 +257,12 @@ fn shown(anchor: &AnchorSpec) -> String {
             follow,
         } => {
             let case = if *nocase { "i" } else { "" };
-            let follow = if follow.is_some() { "+" } else { "" };
+            let follow: Vec<u8> = follow.iter().flat_map(ByteClass::members).collect();
+            let follow = if follow.is_empty() {
+                String::new()
+            } else {
+                format!("[{}]", follow.escape_ascii())
+            };
             format!("\"{}\"{case}{follow}", bytes.escape_ascii())
         }
         AnchorSpec::Run { class, min, max } => format!("{class:?} {min}..={max}"),

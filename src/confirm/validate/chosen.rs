@@ -37,7 +37,8 @@ pub(crate) enum Doubt {
 /// Shortest password that is believed, in bytes.
 const SHORTEST: usize = 6;
 
-/// Names of algorithms, encodings and types, and stand-ins with digits: none is a password.
+/// Names of algorithms, encodings and types, stand-ins with digits, and what the manuals of Python,
+/// argon2 and the Google Cloud SDK are written with: none is a password.
 const NAMES: &[&str] = &[
     "md5",
     "sha1",
@@ -99,6 +100,10 @@ const NAMES: &[&str] = &[
     "pa55w0rd",
     "hunter2",
     "hunter42",
+    "secure1",
+    "secure2",
+    "123abpassword",
+    "testtestt3st",
     "geheim$parole",
 ];
 
@@ -141,8 +146,8 @@ const HASHES: &[&str] = &[
 /// What stands in program text and markup, and in no password worth the name.
 const CODE: &[&str] = &[
     "()", "->", "=>", "::", "==", "!=", "&&", "||", "</", "/>", "<%", "%>", "+=", "${", "#{", "{{",
-    "%s", "%d", "%v", "%@", "\\n", "\\t", "\\r", "\\d", "\\w", "\\s", ".*", ".+", "(?", "[^",
-    "\\x", "://", "\\$", "&lt;", "&gt;", "{}", "[]", "{0}", "{1}", "???", "--",
+    "%s", "%+", "%q", "%d", "%v", "%@", "\\n", "\\t", "\\r", "\\d", "\\w", "\\s", ".*", ".+", "(?",
+    "[^", "\\x", "://", "\\$", "&lt;", "&gt;", "{}", "[]", "{0}", "{1}", "???", "--",
 ];
 
 /// Words that sentences have and passphrases drawn from a list of words have not.

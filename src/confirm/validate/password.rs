@@ -41,7 +41,7 @@ const PASSWORD_WORDS: &[&str] = &[
     "kennwort",
 ];
 
-/// Owners of what is merely called `pass`: otherwise it is a round of something.
+/// Owners of what is merely called `pass` or `pwd`: of anything else it is a round or a folder.
 const PASS_OWNERS: &[&str] = &[
     "",
     "db",
@@ -80,6 +80,11 @@ const PASS_OWNERS: &[&str] = &[
     "host",
     "app",
     "become",
+    "sa",
+    "new",
+    "test",
+    "prod",
+    "dev",
     "sasl",
     "ssl",
     "cert",
@@ -290,19 +295,24 @@ fn finish(candidate: &Candidate<'_>, form: Form) -> Judgement {
         return Judgement::Reject("escaped: another reading of the window is right");
     }
     let proof = describe(candidate, value, Proof::of(Verdict::Pattern));
-    match readable_base64(value) {
-        // The value of a Kubernetes secret: what counts is what it says.
-        Some(inner) => match chosen::doubt(&inner, Form::Quoted) {
-            None => proof.canonical(inner).detail("encoding", "base64").accept(),
-            Some(_) => proof.suppress("placeholder"),
-        },
-        None => chosen::judge(value, form, proof),
+    believe(value, form, proof)
+}
+
+/// Believed unless something speaks against the value, or against what it says in base64: that is
+/// how a Kubernetes secret holds it.
+pub(super) fn believe(value: &[u8], form: Form, proof: Proof) -> Judgement {
+    let Some(inner) = readable_base64(value) else {
+        return chosen::judge(value, form, proof);
+    };
+    match chosen::doubt(&inner, Form::Quoted) {
+        None => proof.canonical(inner).detail("encoding", "base64").accept(),
+        Some(_) => proof.suppress("placeholder"),
     }
 }
 
 /// What a value says in base64, if that is text. Of random values of twelve characters one in a
 /// thousand does.
-pub(super) fn readable_base64(value: &[u8]) -> Option<Vec<u8>> {
+fn readable_base64(value: &[u8]) -> Option<Vec<u8>> {
     if value.len() < 12 || value.len() % 4 != 0 {
         return None;
     }
@@ -353,14 +363,18 @@ pub(super) fn names_a_password(key: &[u8]) -> bool {
         .and_then(|word| owner_in(word))
         .unwrap_or_default();
     let previous = before.last().map_or("", String::as_str);
-    let is_round = matches!(core, "pass" | "passw")
-        && !(PASS_OWNERS.contains(&owner)
-            && (!owner.is_empty() || PASS_OWNERS.contains(&previous)));
+    // Short words end many others: `compass`, `GOPATHPWD`.
+    let known = PASS_OWNERS.contains(&owner);
+    let is_other = match core {
+        "pwd" => !known,
+        "pass" | "passw" => !known || (owner.is_empty() && !PASS_OWNERS.contains(&previous)),
+        _ => false,
+    };
     let spoiled = |word: &str| NOT_BEFORE.contains(&word);
     let fits = |word: &String| {
         word.bytes().all(|byte| byte.is_ascii_digit()) || AFTER.contains(&word.as_str())
     };
-    !is_round
+    !is_other
         && !spoiled(owner)
         && !before.iter().any(|word| spoiled(word))
         && after.iter().all(fits)
@@ -453,6 +467,7 @@ mod tests {
             "bypass",
             "renderPass",
             "first_pass",
+            "PATHPWD",
             "minPasswordLength",
             "passwordSecretName",
             "user",
