@@ -11,6 +11,7 @@
 
 mod architecture;
 mod azure_keys;
+mod catalogue;
 mod commands;
 mod containers;
 mod damage;
@@ -22,6 +23,7 @@ mod fixture;
 mod gpu;
 mod images;
 mod linked;
+mod logins;
 mod private_keys;
 mod readme;
 mod rules;

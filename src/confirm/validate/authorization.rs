@@ -48,6 +48,7 @@ const DOCUMENTED: &[&str] = &[
     "alice:secret",
     "admin:changeme",
     "foo:s3cret",
+    "s6bhdrkqt3:gx1fbat3bv",
 ];
 
 /// The scheme decides.
@@ -82,6 +83,9 @@ pub(super) fn basic(candidate: &Candidate<'_>) -> Judgement {
     let echo = user.eq_ignore_ascii_case(password);
     if DOCUMENTED.contains(&lower.as_str()) || echo || password.len() < 4 {
         return proof.suppress("placeholder");
+    }
+    if chosen::is_words(password.as_bytes()) {
+        return proof.suppress("words");
     }
     placeholder::accept_unless_placeholder(password.as_bytes(), proof)
 }

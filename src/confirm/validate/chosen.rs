@@ -37,7 +37,8 @@ pub(crate) enum Doubt {
 /// Shortest password that is believed, in bytes.
 const SHORTEST: usize = 6;
 
-/// Names of algorithms, encodings and types, and stand-ins with digits: none is a password.
+/// Names of algorithms, encodings and types, stand-ins with digits, and what the manuals of Python,
+/// argon2 and the Google Cloud SDK are written with: none is a password.
 const NAMES: &[&str] = &[
     "md5",
     "sha1",
@@ -95,6 +96,15 @@ const NAMES: &[&str] = &[
     "testing123",
     "abc123",
     "passw0rd1",
+    "p4ssw0rd",
+    "pa55w0rd",
+    "hunter2",
+    "hunter42",
+    "secure1",
+    "secure2",
+    "123abpassword",
+    "testtestt3st",
+    "geheim$parole",
 ];
 
 /// Ways to write a hash of a password (crypt(3), RFC 2307, Django, Werkzeug, MySQL).
@@ -136,8 +146,8 @@ const HASHES: &[&str] = &[
 /// What stands in program text and markup, and in no password worth the name.
 const CODE: &[&str] = &[
     "()", "->", "=>", "::", "==", "!=", "&&", "||", "</", "/>", "<%", "%>", "+=", "${", "#{", "{{",
-    "%s", "%d", "%v", "%@", "\\n", "\\t", "\\r", "\\d", "\\w", "\\s", ".*", ".+", "(?", "[^",
-    "\\x", "://", "\\$", "&lt;", "&gt;", "{}", "[]", "{0}", "{1}", "???", "--",
+    "%s", "%+", "%q", "%d", "%v", "%@", "\\n", "\\t", "\\r", "\\d", "\\w", "\\s", ".*", ".+", "(?",
+    "[^", "\\x", "://", "\\$", "&lt;", "&gt;", "{}", "[]", "{0}", "{1}", "???", "--",
 ];
 
 /// Words that sentences have and passphrases drawn from a list of words have not.
@@ -221,9 +231,12 @@ pub(crate) fn doubt(value: &[u8], form: Form) -> Option<Doubt> {
     if !value.is_ascii() && !Classes::of(value).digit {
         return Some(Unlikely("words"));
     }
-    if value.iter().all(u8::is_ascii_digit) {
+    let figure =
+        |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b':' | b',' | b'-' | b'/');
+    if value.iter().all(figure) {
         let counted = entropy::longest_progression(value, 1) >= 5;
-        return (counted || value.len() < 8).then_some(Unlikely("number"));
+        let plain = value.iter().all(u8::is_ascii_digit);
+        return (counted || !plain || value.len() < 8).then_some(Unlikely("number"));
     }
     if is_words(value) || names_itself(&lower) {
         return Some(Unlikely("words"));
@@ -280,7 +293,7 @@ impl Classes {
 pub(crate) fn is_words(value: &[u8]) -> bool {
     let end = value
         .iter()
-        .rposition(|byte| !matches!(byte, b':' | b'.' | b'!' | b'?' | b'*' | b','))
+        .rposition(|byte| !matches!(byte, b':' | b'.' | b'!' | b'?' | b'*' | b',' | b'#'))
         .map_or(0, |at| at.saturating_add(1));
     let trimmed = value.get(..end).unwrap_or(&[]);
     let first = trimmed
@@ -288,8 +301,12 @@ pub(crate) fn is_words(value: &[u8]) -> bool {
         .position(|byte| !matches!(byte, b'#' | b'.' | b'@' | b':' | b'%' | b'&' | b'*' | b'-'))
         .unwrap_or(trimmed.len());
     let body = trimmed.get(first..).unwrap_or(&[]);
-    let is_joint =
-        |byte: &u8| matches!(byte, b'-' | b'_' | b'.' | b':' | b'/' | b'+' | b'\'' | b'@');
+    let is_joint = |byte: &u8| {
+        matches!(
+            byte,
+            b'-' | b'_' | b'.' | b':' | b'/' | b'+' | b'\'' | b'@' | b'#'
+        )
+    };
     let segments = || body.split(is_joint).filter(|segment| !segment.is_empty());
     let joined = segments().count() > 1;
     segments().all(|segment| {
@@ -384,7 +401,10 @@ fn is_code(value: &[u8], form: Form) -> bool {
     let ends = value
         .last()
         .is_some_and(|last| matches!(last, b':' | b',' | b'.' | b';'));
-    starts || brackets || ends || quoted_inside || is_name_with_few_digits(value)
+    let constant = value
+        .iter()
+        .all(|byte| byte.is_ascii_uppercase() || *byte == b'_');
+    starts || brackets || ends || quoted_inside || is_name_with_few_digits(value) || constant
 }
 
 /// A name of a variable: letters, `_` and `.`, and digits only where names have them.
@@ -452,7 +472,10 @@ fn is_reference(value: &[u8]) -> bool {
                 byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/')
             }) && known.contains(&rest.to_ascii_lowercase().as_slice())
         });
-    path || extension
+    let resource = [&b"projects/"[..], b"arn:", b"secrets/", b"vaults/"]
+        .iter()
+        .any(|start| value.starts_with(start));
+    path || extension || resource
 }
 
 /// A value that is the name of what it should be, decorated: `my-password-here`, `DbPassword`.
@@ -463,7 +486,8 @@ fn names_itself(lower: &[u8]) -> bool {
         .any(|word| memchr::memmem::find(lower, word.as_bytes()).is_some());
     named
         && lower.iter().all(|byte| {
-            byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_' | b'.' | b' ' | b'/' | b':')
+            byte.is_ascii_alphabetic()
+                || matches!(byte, b'-' | b'_' | b'.' | b' ' | b'/' | b':' | b'#')
         })
 }
 
@@ -481,7 +505,7 @@ mod tests {
     fn chosen_passwords_are_believed() {
         for value in [
             "Summer2024!",
-            "hunter2",
+            "hunter7",
             "Tr0ub4dor&3",
             "P@ssw0rd",
             "Password123!",
@@ -527,6 +551,10 @@ mod tests {
             ("${DB_PASSWORD}", "template"),
             ("changeme", "placeholder"),
             ("123456", "number"),
+            ("1.302103", "number"),
+            ("##invalid-password##", "words"),
+            ("projects/12/secrets/x/versions/1", "a reference"),
+            ("hunter2", "placeholder"),
             ("sha256", "placeholder"),
             ("aaaa1111", "placeholder"),
             ("hunter", "words"),
@@ -540,6 +568,7 @@ mod tests {
             "*alias1",
             "<span1>",
             "self.pass1",
+            "LPCWSTR",
         ] {
             assert!(of(value, Form::Bare).is_some(), "{value}");
         }

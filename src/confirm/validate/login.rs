@@ -120,10 +120,15 @@ pub(super) fn pair(candidate: &Candidate<'_>) -> Judgement {
         return Judgement::Reject("no user in the same record");
     };
     let proof = describe(candidate, &user, value);
-    if is_echo(&user, value) {
+    unless_echo(&user, value, password::form_of(candidate), proof)
+}
+
+/// Believed unless something speaks against the value, or it is the user's name: `guest:guest`.
+fn unless_echo(user: &[u8], value: &[u8], form: Form, proof: Proof) -> Judgement {
+    if is_echo(user, value) && chosen::doubt(value, form).is_none() {
         return proof.suppress("placeholder");
     }
-    chosen::judge(value, password::form_of(candidate), proof)
+    password::believe(value, form, proof)
 }
 
 /// A record with fields of its own for user and password: XML, `.netrc`.
@@ -149,10 +154,7 @@ pub(super) fn record(candidate: &Candidate<'_>) -> Judgement {
         }
         proof = proof.opens("host", &host, None);
     }
-    if is_echo(&user, &value) {
-        return proof.suppress("placeholder");
-    }
-    chosen::judge(&value, Form::Quoted, proof)
+    unless_echo(&user, &value, Form::Quoted, proof)
 }
 
 /// `scheme://user:password@host`.

@@ -41,12 +41,82 @@ const PASSWORD_WORDS: &[&str] = &[
     "kennwort",
 ];
 
-/// Owners of what is merely called `pass`: otherwise it is a round of something.
+/// Owners of what is merely called `pass` or `pwd`: of anything else it is a round or a folder.
 const PASS_OWNERS: &[&str] = &[
-    "", "db", "database", "user", "admin", "root", "my", "smtp", "ftp", "sftp", "mail", "email",
-    "imap", "ssh", "http", "proxy", "login", "auth", "ldap", "bind", "mysql", "postgres", "pg",
-    "redis", "mongo", "rabbitmq", "amqp", "mqtt", "wifi", "sql", "api", "service", "svc", "server",
-    "host", "app", "master", "sudo", "key", "keystore", "vpn", "rpc", "basic", "account",
+    "",
+    "db",
+    "database",
+    "user",
+    "admin",
+    "root",
+    "my",
+    "smtp",
+    "ftp",
+    "sftp",
+    "mail",
+    "email",
+    "imap",
+    "ssh",
+    "http",
+    "proxy",
+    "login",
+    "auth",
+    "ldap",
+    "bind",
+    "mysql",
+    "postgres",
+    "pg",
+    "redis",
+    "mongo",
+    "rabbitmq",
+    "amqp",
+    "mqtt",
+    "wifi",
+    "sql",
+    "api",
+    "service",
+    "svc",
+    "server",
+    "host",
+    "app",
+    "become",
+    "sa",
+    "new",
+    "test",
+    "prod",
+    "dev",
+    "sasl",
+    "ssl",
+    "cert",
+    "ca",
+    "truststore",
+    "vault",
+    "gpg",
+    "zip",
+    "registry",
+    "docker",
+    "git",
+    "nexus",
+    "jenkins",
+    "sonar",
+    "grafana",
+    "kafka",
+    "elastic",
+    "oracle",
+    "mssql",
+    "postgresql",
+    "mariadb",
+    "backup",
+    "deploy",
+    "snmp",
+    "master",
+    "sudo",
+    "key",
+    "keystore",
+    "vpn",
+    "rpc",
+    "basic",
+    "account",
     "default",
 ];
 
@@ -225,19 +295,24 @@ fn finish(candidate: &Candidate<'_>, form: Form) -> Judgement {
         return Judgement::Reject("escaped: another reading of the window is right");
     }
     let proof = describe(candidate, value, Proof::of(Verdict::Pattern));
-    match readable_base64(value) {
-        // The value of a Kubernetes secret: what counts is what it says.
-        Some(inner) => match chosen::doubt(&inner, Form::Quoted) {
-            None => proof.canonical(inner).detail("encoding", "base64").accept(),
-            Some(_) => proof.suppress("placeholder"),
-        },
-        None => chosen::judge(value, form, proof),
+    believe(value, form, proof)
+}
+
+/// Believed unless something speaks against the value, or against what it says in base64: that is
+/// how a Kubernetes secret holds it.
+pub(super) fn believe(value: &[u8], form: Form, proof: Proof) -> Judgement {
+    let Some(inner) = readable_base64(value) else {
+        return chosen::judge(value, form, proof);
+    };
+    match chosen::doubt(&inner, Form::Quoted) {
+        None => proof.canonical(inner).detail("encoding", "base64").accept(),
+        Some(_) => proof.suppress("placeholder"),
     }
 }
 
 /// What a value says in base64, if that is text. Of random values of twelve characters one in a
 /// thousand does.
-pub(super) fn readable_base64(value: &[u8]) -> Option<Vec<u8>> {
+fn readable_base64(value: &[u8]) -> Option<Vec<u8>> {
     if value.len() < 12 || value.len() % 4 != 0 {
         return None;
     }
@@ -245,7 +320,7 @@ pub(super) fn readable_base64(value: &[u8]) -> Option<Vec<u8>> {
     let trimmed = inner.strip_suffix(b"\n").unwrap_or(&inner);
     trimmed
         .iter()
-        .all(u8::is_ascii_graphic)
+        .all(|byte| byte.is_ascii_graphic() || *byte == b' ')
         .then(|| trimmed.to_vec())
 }
 
@@ -288,14 +363,18 @@ pub(super) fn names_a_password(key: &[u8]) -> bool {
         .and_then(|word| owner_in(word))
         .unwrap_or_default();
     let previous = before.last().map_or("", String::as_str);
-    let is_round = matches!(core, "pass" | "passw")
-        && !(PASS_OWNERS.contains(&owner)
-            && (!owner.is_empty() || PASS_OWNERS.contains(&previous)));
+    // Short words end many others: `compass`, `GOPATHPWD`.
+    let known = PASS_OWNERS.contains(&owner);
+    let is_other = match core {
+        "pwd" => !known,
+        "pass" | "passw" => !known || (owner.is_empty() && !PASS_OWNERS.contains(&previous)),
+        _ => false,
+    };
     let spoiled = |word: &str| NOT_BEFORE.contains(&word);
     let fits = |word: &String| {
         word.bytes().all(|byte| byte.is_ascii_digit()) || AFTER.contains(&word.as_str())
     };
-    !is_round
+    !is_other
         && !spoiled(owner)
         && !before.iter().any(|word| spoiled(word))
         && after.iter().all(fits)
@@ -330,8 +409,9 @@ fn words_of(name: &[u8]) -> Vec<String> {
 
 /// `PWD=/home/x`: the shell's working directory.
 fn is_directory(key: &[u8], value: &[u8]) -> bool {
-    let short = key.eq_ignore_ascii_case(b"pwd") || key.eq_ignore_ascii_case(b"oldpwd");
-    short && value.iter().any(|byte| matches!(byte, b'/' | b'\\'))
+    key == b"PWD"
+        || (key.eq_ignore_ascii_case(b"pwd")
+            && value.iter().any(|byte| matches!(byte, b'/' | b'\\')))
 }
 
 /// The text between two places.
@@ -387,6 +467,7 @@ mod tests {
             "bypass",
             "renderPass",
             "first_pass",
+            "PATHPWD",
             "minPasswordLength",
             "passwordSecretName",
             "user",

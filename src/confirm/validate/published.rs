@@ -42,6 +42,12 @@ const KNOWN: &[[u8; 8]] = &[
     // Slack configuration tokens in gitleaks.
     0x6746_6e87_ce90_9c04_u64.to_be_bytes(),
     0x96e0_67d9_3f51_9122_u64.to_be_bytes(),
+    // Password in the help of kubectl.
+    0x6a81_b242_9c0b_a421_u64.to_be_bytes(),
+    // API keys that the Google Cloud SDK carries for error reports and for gsutil.
+    0x6189_b36d_9648_49f3_u64.to_be_bytes(),
+    0xa73b_3ad3_b416_d981_u64.to_be_bytes(),
+    0xb3f1_9cc8_5129_501b_u64.to_be_bytes(),
 ];
 
 /// The account key of Azurite and of the storage emulator before it.
