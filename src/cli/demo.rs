@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::args::{DemoArgs, ProgressArg};
+use super::args::{DEFAULT_DEPTH, DemoArgs, ProgressArg};
 use super::exit::{Ended, Failure};
 use super::output::Output;
 use super::scan::{Job, load_rules, paint};
@@ -52,6 +52,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<Ended, Failure> {
         range: 0..u64::MAX,
         reveal: false,
         include_suppressed: false,
+        max_depth: DEFAULT_DEPTH,
         progress: ProgressArg::None,
     };
     let mut found = Vec::new();
