@@ -11,6 +11,13 @@ needed=(
     openssl:openssl
     puttygen:putty-tools
     jq:jq
+    gzip:gzip
+    zip:zip
+    zstd:zstd
+    xz:xz-utils
+    bzip2:bzip2
+    lz4:lz4
+    tar:tar
 )
 packages=()
 for pair in "${needed[@]}"; do

@@ -10,6 +10,7 @@
 )]
 
 mod architecture;
+mod carve;
 mod containers;
 mod damage;
 mod encodings;
