@@ -17,7 +17,7 @@ use keydredge::anchor::cpu::{Cpu, Tier};
 use keydredge::anchor::reference::Reference;
 use keydredge::anchor::table::Table;
 use keydredge::anchor::{AnchorSet, Engine, Hit};
-use keydredge::chunk::{Bytes, Chunk, Origin};
+use keydredge::chunk::{Beyond, Bytes, Chunk, Origin};
 use keydredge::rule::AnchorSpec;
 use keydredge::unit::{ByteClass, ImageOffset};
 
@@ -150,10 +150,12 @@ fn main() {
             origin: Arc::new(Origin {
                 input: name.to_owned(),
                 path: None,
+                inside: None,
             }),
             at: ImageOffset(0),
             body: 0..bytes.len(),
             window: Bytes::read(bytes.into()),
+            beyond: Beyond::Nothing,
         };
         for count in [80, 2000] {
             let specs = anchors(count).into_iter().map(|spec| (spec, 0));

@@ -28,6 +28,7 @@ use std::collections::HashMap;
 
 use self::encode::Encoding;
 use crate::chunk::Chunk;
+use crate::chunk::carve::Codec;
 use crate::rule::{AnchorSpec, RuleSet};
 use crate::unit::ChunkOffset;
 
@@ -73,6 +74,8 @@ pub struct User {
 pub struct AnchorSet {
     anchors: Vec<AnchorSpec>,
     users: Vec<Vec<User>>,
+    /// For each anchor, the compressed stream whose magic number it is.
+    codecs: Vec<Option<Codec>>,
 }
 
 impl AnchorSet {
@@ -112,6 +115,7 @@ impl AnchorSet {
             let index = *known.entry(anchor.clone()).or_insert_with(|| {
                 set.anchors.push(anchor);
                 set.users.push(Vec::new());
+                set.codecs.push(None);
                 set.anchors.len() - 1
             });
             if !set.users[index].contains(&user) {
@@ -119,6 +123,29 @@ impl AnchorSet {
             }
         }
         set
+    }
+
+    /// Adds the magic numbers of compressed streams, for a scan that looks into them.
+    #[must_use]
+    pub fn with_magics(mut self) -> Self {
+        for codec in Codec::ALL {
+            let magic = codec.magic();
+            let known = self.anchors.iter().position(|anchor| *anchor == magic);
+            let index = known.unwrap_or_else(|| {
+                self.anchors.push(magic);
+                self.users.push(Vec::new());
+                self.codecs.push(None);
+                self.anchors.len() - 1
+            });
+            self.codecs[index] = Some(codec);
+        }
+        self
+    }
+
+    /// The compressed stream whose magic number the anchor is.
+    #[must_use]
+    pub fn codec(&self, anchor: AnchorId) -> Option<Codec> {
+        self.codecs.get(anchor.index()).copied().flatten()
     }
 
     /// The anchors; an anchor's index is its [`AnchorId`].
@@ -195,5 +222,19 @@ mod tests {
             |anchor| -> Vec<usize> { set.users(anchor).iter().map(|user| user.variant).collect() };
         assert_eq!(variants(AnchorId(0)), [3, 5]);
         assert!(variants(AnchorId(9)).is_empty());
+    }
+
+    #[test]
+    fn a_magic_number_that_a_rule_names_too_is_both() {
+        let set = AnchorSet::new([(Codec::Zip.magic(), 3)]).with_magics();
+        assert_eq!(set.anchors().len(), Codec::ALL.len());
+        assert_eq!(set.codec(AnchorId(0)), Some(Codec::Zip));
+        assert_eq!(set.users(AnchorId(0)).len(), 1);
+        let others = (1..set.anchors().len()).map(|index| AnchorId(index as u32));
+        assert!(
+            others
+                .into_iter()
+                .all(|anchor| set.users(anchor).is_empty())
+        );
     }
 }

@@ -14,12 +14,14 @@
 //!                     before                   after
 //! ```
 
+pub mod carve;
 pub mod cut;
 
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-use crate::image::Map;
+use self::carve::Codec;
+use crate::image::{Image, Map};
 use crate::unit::ImageOffset;
 
 /// Immutable bytes with shared ownership: a slice of a map, or a buffer that was read or decoded.
@@ -33,6 +35,7 @@ pub struct Bytes {
 enum Owner {
     Mapped(Arc<Map>),
     Read(Arc<[u8]>),
+    Decoded(Arc<Vec<u8>>),
 }
 
 impl Bytes {
@@ -59,7 +62,17 @@ impl Bytes {
         }
     }
 
-    /// A buffer that was read from a stream or produced by a decoder.
+    /// What a decoder gave; its memory can be used again when all copies are gone.
+    #[must_use]
+    pub fn decoded(bytes: Arc<Vec<u8>>) -> Self {
+        let range = 0..bytes.len();
+        Self {
+            owner: Owner::Decoded(bytes),
+            range,
+        }
+    }
+
+    /// A buffer that was read from a stream.
     #[must_use]
     pub fn read(bytes: Arc<[u8]>) -> Self {
         let range = 0..bytes.len();
@@ -77,6 +90,7 @@ impl Deref for Bytes {
         let all: &[u8] = match &self.owner {
             Owner::Mapped(map) => map.bytes(),
             Owner::Read(bytes) => bytes,
+            Owner::Decoded(bytes) => bytes,
         };
         // The constructors keep the range inside the owner, whose length never changes.
         &all[self.range.clone()]
@@ -90,6 +104,31 @@ pub struct Origin {
     pub input: String,
     /// The file inside that input, for a directory tree or a single file; `None` for an image.
     pub path: Option<String>,
+    /// The compressed streams the bytes were decoded from; `None` if they lie there as they are.
+    pub inside: Option<Inside>,
+}
+
+/// The compressed streams around some bytes, whose positions then are those in the innermost one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inside {
+    /// Where the outermost stream lies in the image: from its magic number to the last byte that
+    /// was decoded.
+    pub stored: Range<u64>,
+    /// The streams, the outermost first, each with its position in the one around it.
+    pub layers: Vec<(u64, Codec)>,
+}
+
+/// What lies behind the window of a chunk, for what begins in the chunk and is longer than any
+/// margin.
+#[derive(Clone, Debug, Default)]
+pub enum Beyond {
+    /// Nothing: the window ends where the bytes end.
+    #[default]
+    Nothing,
+    /// The rest of an image.
+    Image(Arc<Image>),
+    /// Bytes that are gone or have not come yet.
+    Pipe,
 }
 
 /// A body with its margins, and where they lie.
@@ -105,6 +144,8 @@ pub struct Chunk {
     pub body: Range<usize>,
     /// The window: margin, body, margin.
     pub window: Bytes,
+    /// What follows the window.
+    pub beyond: Beyond,
 }
 
 impl Chunk {
@@ -134,10 +175,12 @@ impl Chunk {
             origin: Arc::new(Origin {
                 input: "test".to_owned(),
                 path: None,
+                inside: None,
             }),
             at: ImageOffset(0),
             body,
             window: Bytes::read(bytes.into()),
+            beyond: Beyond::Nothing,
         }
     }
 }

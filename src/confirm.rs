@@ -187,18 +187,29 @@ pub struct Confirmed {
     pub variant: usize,
     /// The input it was found in.
     pub origin: Arc<Origin>,
-    /// Where the secret lies in the image.
+    /// Where the secret lies in the image, or in the decoded bytes that its origin names.
     pub span: Range<u64>,
     /// The secret as it lies on the disk.
     pub secret: Vec<u8>,
     /// What was undone to read it, outermost first: `base64`, `utf-16le`, `json-xml`, `percent`.
     pub encodings: Vec<&'static str>,
-    /// Image position of the base64 it lies in, and its own position in the decoded bytes.
+    /// Position of the base64 it lies in, in what `span` counts, and its own position in the
+    /// bytes decoded from that.
     pub base64: Option<(u64, u64)>,
     /// Why it is believed.
     pub proof: Proof,
     /// Why it is not, if it is not.
     pub suppressed: Option<&'static str>,
+}
+
+impl Confirmed {
+    /// Where in the image the bytes lie that give the secret: its own, or those of the compressed
+    /// stream it was found in.
+    #[must_use]
+    pub fn stored(&self) -> Range<u64> {
+        let inside = self.origin.inside.as_ref();
+        inside.map_or(&self.span, |inside| &inside.stored).clone()
+    }
 }
 
 /// What the confirm stage did, for the summary.
@@ -317,6 +328,12 @@ impl Confirmer {
     #[must_use]
     pub fn rules(&self) -> &Arc<RuleSet> {
         &self.rules
+    }
+
+    /// The anchors whose hits it confirms.
+    #[must_use]
+    pub fn anchors(&self) -> &AnchorSet {
+        &self.anchors
     }
 
     /// Confirms a chunk's hits, which are in ascending order, and appends what is found. One

@@ -95,11 +95,14 @@ pub struct Place {
 pub struct Occurrence {
     /// The input as the user named it.
     pub input: String,
-    /// First byte in the image, stream or file.
+    /// First byte in the image, stream or file: of the secret, or of the outermost compressed
+    /// stream that it lies in.
     pub offset: u64,
-    /// Bytes it takes there, encoded as it lies.
+    /// Bytes it takes there, encoded as it lies: those of the secret, or of the whole compressed
+    /// stream, from its magic number to the last byte that was decoded.
     pub length: u64,
-    /// Position through decoders: `1048576-GZIP-300`.
+    /// Position through decoders: `1048576-GZIP-300` is byte 300 of what the gzip stream at
+    /// 1048576 gives.
     pub forensic_path: String,
     /// Encodings undone on the way, outermost first.
     pub encoding: Vec<String>,

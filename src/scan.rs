@@ -17,6 +17,7 @@
 //!
 //! A panic in any thread ends the process (see `main`): half a scan must not look like a whole one.
 
+mod carve;
 pub mod choice;
 mod feeder;
 pub mod input;
@@ -68,6 +69,9 @@ pub struct Plan {
     pub reveal: bool,
     /// Whether suppressed findings are reported, marked.
     pub include_suppressed: bool,
+    /// How many compressed streams inside each other are opened; 0 for none. The anchors must hold
+    /// the magic numbers then.
+    pub max_depth: usize,
 }
 
 /// Counters of a running scan, to be watched from another thread.
@@ -146,11 +150,13 @@ pub fn run(
     let (work_in, work_out) = channel::bounded(threads * 2);
     let (done_in, done_out) = channel::bounded(threads * 8);
     let mut sink = sink::Sink::new(plan, cut, progress, report);
+    let spent = Arc::new(carve::Spent::default());
     let engine_error = thread::scope(|scope| -> Result<Option<EngineError>, ScanError> {
         let spawn = |name: &str| thread::Builder::new().name(name.to_owned());
         for _ in 0..threads {
             let (work, done) = (work_out.clone(), done_in.clone());
-            let worker = worker::Worker::new(plan.confirmer.clone(), &engines);
+            let carver = carve::Carver::new(plan.max_depth, cut, Arc::clone(&spent), progress);
+            let worker = worker::Worker::new(plan.confirmer.clone(), &engines, carver);
             spawn("worker")
                 .spawn_scoped(scope, move || worker.run(&work, &done))
                 .map_err(ScanError::Thread)?;
@@ -213,6 +219,14 @@ pub fn run(
         rejected: totals.tally.rejected,
         findings: totals.findings,
         suppressed: totals.suppressed,
+        streams: totals.carved.streams,
+        bytes_decoded: totals.carved.bytes,
+        limits: totals
+            .carved
+            .limits
+            .into_iter()
+            .map(|(limit, count)| (limit.to_owned(), count))
+            .collect(),
         engine,
         adapter,
         threads,

@@ -23,6 +23,13 @@ needed=(
     losetup:mount
     prlimit:util-linux
     python3:python3
+    gzip:gzip
+    zip:zip
+    zstd:zstd
+    xz:xz-utils
+    bzip2:bzip2
+    lz4:lz4
+    tar:tar
 )
 packages=()
 for pair in "${needed[@]}"; do

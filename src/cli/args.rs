@@ -9,6 +9,10 @@ use crate::rule::{Profile, Severity};
 use crate::scan::choice::Wish;
 use crate::scan::input::Treatment;
 
+/// How many compressed streams inside each other are opened: a log in a tar.gz in a zip of a
+/// backup, and one more.
+pub(super) const DEFAULT_DEPTH: u8 = 4;
+
 /// Finds secrets in disk images, at the speed of the disk, and says what they open.
 #[derive(Parser)]
 #[command(version, max_term_width = 100)]
@@ -72,6 +76,11 @@ pub(super) struct ScanArgs {
     /// Also report published examples, placeholders and well-known keys, marked as such
     #[arg(long)]
     pub(super) include_suppressed: bool,
+    /// Open compressed streams (gzip, zip, zstd, xz, bzip2, lz4) up to so many inside each other;
+    /// 0 leaves them closed
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_DEPTH,
+          value_parser = clap::value_parser!(u8).range(0..=16))]
+    pub(super) max_depth: u8,
     /// Key of the fingerprints; made on first use
     #[arg(long, value_name = "FILE", env = "KEYDREDGE_KEY")]
     pub(super) key: Option<PathBuf>,

@@ -15,7 +15,7 @@ use super::scan::{CPU_CHUNK, GPU_CHUNK, load_rules};
 use crate::anchor::table::Table;
 use crate::anchor::{AnchorSet, Engine, EngineError};
 use crate::chunk::cut::Cut;
-use crate::chunk::{Bytes, Chunk, Origin};
+use crate::chunk::{Beyond, Bytes, Chunk, Origin};
 use crate::image::Image;
 use crate::scan::choice::{Candidate, every_engine};
 use crate::specimen::disk;
@@ -127,6 +127,7 @@ fn pieces(data: &Bytes, len: u64, chunk: u64, margin: u64) -> Vec<Chunk> {
     let origin = Arc::new(Origin {
         input: "bench".to_owned(),
         path: None,
+        inside: None,
     });
     let cut = Cut {
         body: chunk,
@@ -144,6 +145,7 @@ fn pieces(data: &Bytes, len: u64, chunk: u64, margin: u64) -> Vec<Chunk> {
                 at: ImageOffset(piece.window.start),
                 body: start..start + body_len,
                 window: data.slice(piece.window.start as usize..piece.window.end as usize),
+                beyond: Beyond::Nothing,
             }
         })
         .collect()

@@ -4,14 +4,13 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::args::{DemoArgs, ProgressArg};
+use super::args::{DEFAULT_DEPTH, DemoArgs, ProgressArg};
 use super::exit::{Ended, Failure};
 use super::output::Output;
 use super::scan::{Job, load_rules, paint};
 use crate::finding::Finding;
 use crate::finding::fingerprint::Key;
 use crate::report::{self, Format};
-use crate::rule::Profile;
 use crate::scan::input::{Input, Treatment};
 use crate::specimen::disk::{self, Truth};
 
@@ -38,7 +37,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<Ended, Failure> {
         image_path.display(),
         truth_path.display()
     )?;
-    let rules = load_rules(&[])?.profile(Profile::Vm);
+    let rules = load_rules(&[])?;
     let ids: Vec<String> = rules
         .types
         .iter()
@@ -53,6 +52,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<Ended, Failure> {
         range: 0..u64::MAX,
         reveal: false,
         include_suppressed: false,
+        max_depth: DEFAULT_DEPTH,
         progress: ProgressArg::None,
     };
     let mut found = Vec::new();

@@ -64,6 +64,7 @@ pub(super) fn run(args: &ScanArgs) -> Result<Ended, Failure> {
         range: args.range.clone().unwrap_or(0..u64::MAX),
         reveal: args.reveal,
         include_suppressed: args.include_suppressed,
+        max_depth: args.max_depth,
         progress: args.progress,
     };
     let mut writer = report::on(format, &ids, colour, output.writer()?);
@@ -109,6 +110,7 @@ pub(super) struct Job {
     pub(super) range: std::ops::Range<u64>,
     pub(super) reveal: bool,
     pub(super) include_suppressed: bool,
+    pub(super) max_depth: u8,
     pub(super) progress: ProgressArg,
 }
 
@@ -121,7 +123,11 @@ impl Job {
         take: &mut dyn FnMut(&Finding) -> io::Result<()>,
     ) -> Result<scan::Outcome, Failure> {
         let rules = Arc::new(self.rules);
-        let anchors = Arc::new(AnchorSet::of_rules(&rules));
+        let anchors = AnchorSet::of_rules(&rules);
+        let anchors = Arc::new(match self.max_depth {
+            0 => anchors,
+            _ => anchors.with_magics(),
+        });
         let table = Arc::new(Table::compile(&anchors));
         let confirmer = Confirmer::new(rules, Arc::clone(&anchors));
         let confirmer = confirmer.map_err(|error| Failure::usage(error.to_string()))?;
@@ -146,6 +152,7 @@ impl Job {
             key: self.key,
             reveal: self.reveal,
             include_suppressed: self.include_suppressed,
+            max_depth: usize::from(self.max_depth),
         };
         stop_on_interrupt(&progress);
         let display = Display::start(self.progress, &progress);

@@ -8,6 +8,9 @@
 //! Chunks arrive in order, and a secret may reach into the next chunk or be seen from both, so
 //! findings wait here until nothing that is still to come can share bytes with them. The result
 //! therefore does not depend on where the chunks were cut.
+//!
+//! Bytes inside a compressed stream are shared with nothing outside it. What was found there is
+//! [settled](settle) as soon as the stream was searched, and only waits for its place in the order.
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -20,37 +23,39 @@ use crate::rule::RuleSet;
 #[derive(Default)]
 pub struct Resolver {
     waiting: Vec<Confirmed>,
+    /// Settled findings from inside compressed streams, in ascending order.
+    carved: Vec<Confirmed>,
 }
 
 impl Resolver {
     /// Takes what one chunk gave. `frontier` is the first byte that findings of later chunks can
-    /// hold; what ends before it is final and returned in ascending order.
+    /// hold; what ends before it is final and returned in ascending order of where it is stored.
     pub fn push(
         &mut self,
         found: Vec<Confirmed>,
         frontier: u64,
         rules: &RuleSet,
     ) -> Vec<Confirmed> {
-        self.waiting.extend(found);
-        if self.waiting.is_empty() {
-            return Vec::new();
+        for confirmed in found {
+            match confirmed.origin.inside {
+                None => self.waiting.push(confirmed),
+                Some(_) => self.carved.push(confirmed),
+            }
         }
-        self.waiting
-            .sort_by_key(|confirmed| (confirmed.span.start, confirmed.span.end));
-        let mut settled = Vec::new();
-        let mut rest = std::mem::take(&mut self.waiting).into_iter().peekable();
-        while let Some(first) = rest.next() {
-            let mut end = first.span.end;
-            let mut group = vec![first];
-            while let Some(next) = rest.next_if(|next| next.span.start < end) {
-                end = end.max(next.span.end);
-                group.push(next);
-            }
-            if end <= frontier {
-                settled.append(&mut best_of(group, rules));
-            } else {
-                self.waiting.append(&mut group);
-            }
+        let (mut settled, waiting) = resolve(std::mem::take(&mut self.waiting), frontier, rules);
+        self.waiting = waiting;
+        // Nothing that begins before this is still to come, or still waits.
+        let first = self
+            .waiting
+            .first()
+            .map_or(u64::MAX, |next| next.span.start);
+        let sure = first.min(frontier);
+        let in_turn = self
+            .carved
+            .partition_point(|confirmed| confirmed.stored().start < sure);
+        if in_turn > 0 {
+            settled.extend(self.carved.drain(..in_turn));
+            settled.sort_by_key(|confirmed| confirmed.stored().start);
         }
         settled
     }
@@ -59,6 +64,37 @@ impl Resolver {
     pub fn finish(&mut self, rules: &RuleSet) -> Vec<Confirmed> {
         self.push(Vec::new(), u64::MAX, rules)
     }
+}
+
+/// The best of overlapping findings, in ascending order, where no others can come.
+#[must_use]
+pub fn settle(found: Vec<Confirmed>, rules: &RuleSet) -> Vec<Confirmed> {
+    resolve(found, u64::MAX, rules).0
+}
+
+/// What is final up to the frontier, and what has to wait; both in ascending order.
+fn resolve(
+    mut found: Vec<Confirmed>,
+    frontier: u64,
+    rules: &RuleSet,
+) -> (Vec<Confirmed>, Vec<Confirmed>) {
+    found.sort_by_key(|confirmed| (confirmed.span.start, confirmed.span.end));
+    let (mut settled, mut waiting) = (Vec::new(), Vec::new());
+    let mut rest = found.into_iter().peekable();
+    while let Some(first) = rest.next() {
+        let mut end = first.span.end;
+        let mut group = vec![first];
+        while let Some(next) = rest.next_if(|next| next.span.start < end) {
+            end = end.max(next.span.end);
+            group.push(next);
+        }
+        if end <= frontier {
+            settled.append(&mut best_of(group, rules));
+        } else {
+            waiting.append(&mut group);
+        }
+    }
+    (settled, waiting)
 }
 
 /// The non-overlapping best of a group of findings that are chained by shared bytes.
@@ -101,7 +137,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::chunk::Origin;
+    use crate::chunk::{Inside, Origin};
     use crate::confirm::Proof;
     use crate::finding::Verdict;
     use crate::rule::load::load;
@@ -127,6 +163,7 @@ mod tests {
             origin: Arc::new(Origin {
                 input: String::new(),
                 path: None,
+                inside: None,
             }),
             span,
             secret: Vec::new(),
@@ -150,6 +187,39 @@ mod tests {
         let found = vec![at(0, 0..50), at(1, 10..20), at(1, 10..20), at(0, 60..70)];
         let kept = resolver.push(found, 100, &rules());
         assert_eq!(spans(&kept), [(1, 10..20), (0, 60..70)]);
+    }
+
+    /// A finding from inside a stream that lies there.
+    fn carved(span: Range<u64>, stored: Range<u64>) -> Confirmed {
+        let plain = at(0, span);
+        let origin = Origin {
+            input: String::new(),
+            path: None,
+            inside: Some(Inside {
+                stored,
+                layers: Vec::new(),
+            }),
+        };
+        Confirmed {
+            origin: Arc::new(origin),
+            ..plain
+        }
+    }
+
+    #[test]
+    fn what_lies_in_a_stream_is_kept_apart_and_comes_in_its_turn() {
+        let rules = rules();
+        let mut resolver = Resolver::default();
+        let found = vec![
+            at(1, 10..30),
+            at(1, 90..110),
+            carved(10..30, 20..25),
+            carved(5..9, 95..99),
+        ];
+        let kept = resolver.push(found, 105, &rules);
+        assert_eq!(spans(&kept), [(1, 10..30), (0, 10..30)]);
+        let kept = resolver.push(vec![at(1, 96..100)], 200, &rules);
+        assert_eq!(spans(&kept), [(1, 90..110), (0, 5..9)]);
     }
 
     #[test]

@@ -68,6 +68,17 @@ pub struct Summary {
     pub findings: u64,
     /// Findings held back, by reason.
     pub suppressed: BTreeMap<String, u64>,
+    /// Compressed streams that were decoded and searched.
+    #[serde(default)]
+    pub streams: u64,
+    /// Bytes they gave.
+    #[serde(default)]
+    pub bytes_decoded: u64,
+    /// Compressed streams that were left alone, or left before their end, by the limit that
+    /// stopped it: `carve-depth`, `carve-ratio`. What lies beyond was not searched; the bytes as
+    /// they are stored were, so the scan is complete all the same.
+    #[serde(default)]
+    pub limits: BTreeMap<String, u64>,
     /// The engine used: `cpu`, `gpu` or `reference`.
     pub engine: String,
     /// What it ran on.

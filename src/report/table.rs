@@ -80,6 +80,9 @@ impl Report for Table<'_> {
         if let Some(state) = place.state.as_deref().filter(|state| *state != "allocated") {
             tail.push_str(&format!(" [{state}]"));
         }
+        if place.forensic_path != place.offset.to_string() {
+            tail.push_str(&format!(" ({})", place.forensic_path));
+        }
         if let Some(target) = &finding.target {
             let endpoint = target.endpoint.as_deref().unwrap_or(&target.name);
             tail.push_str(&format!(" -> {} {endpoint}", target.kind));
@@ -131,6 +134,26 @@ impl Report for Table<'_> {
                 self.writer,
                 "{held_back} suppressed ({}); --include-suppressed shows them.",
                 reasons.join(", ")
+            )?;
+        }
+        if summary.streams > 0 {
+            writeln!(
+                self.writer,
+                "{} compressed streams opened, {} searched in them.",
+                summary.streams,
+                human_bytes(summary.bytes_decoded)
+            )?;
+        }
+        if !summary.limits.is_empty() {
+            let limits: Vec<String> = summary
+                .limits
+                .iter()
+                .map(|(limit, count)| format!("{count} {limit}"))
+                .collect();
+            writeln!(
+                self.writer,
+                "Limits left some of their content unsearched: {}.",
+                limits.join(", ")
             )?;
         }
         if !summary.unreadable.is_empty() {

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 
 use crossbeam::channel::Receiver;
 
+use super::carve::{Carved, Cover};
 use super::owners::Owners;
 use super::{Plan, Progress, ScanError};
 use crate::chunk::Origin;
@@ -46,6 +47,7 @@ pub(super) enum Step {
         end: u64,
         found: Vec<Confirmed>,
         tally: Tally,
+        carved: Carved,
     },
     /// Nothing more comes of this input. Asked when the last chunk has been searched, because
     /// only then are all faults known.
@@ -84,6 +86,7 @@ pub(super) struct Totals {
     pub(super) incomplete: bool,
     pub(super) chunks: u64,
     pub(super) tally: Tally,
+    pub(super) carved: Carved,
     pub(super) findings: u64,
     pub(super) suppressed: BTreeMap<String, u64>,
 }
@@ -99,6 +102,8 @@ pub(super) struct Sink<'a> {
     resolver: Resolver,
     lines: Option<LineCounter>,
     owners: Option<Owners>,
+    /// The compressed streams that may hold those that come next.
+    covers: Vec<Cover>,
     totals: Totals,
 }
 
@@ -119,6 +124,7 @@ impl<'a> Sink<'a> {
             resolver: Resolver::default(),
             lines: None,
             owners: None,
+            covers: Vec::new(),
             totals: Totals::default(),
         }
     }
@@ -166,12 +172,18 @@ impl<'a> Sink<'a> {
             Step::Searched {
                 len,
                 end,
-                found,
+                mut found,
                 tally,
+                mut carved,
             } => {
                 self.totals.chunks += 1;
                 self.totals.bytes_read += len;
                 self.totals.tally.add(tally);
+                self.cover(std::mem::take(&mut carved.covers), end.saturating_sub(len));
+                found.retain(|confirmed| {
+                    confirmed.origin.inside.is_none() || !self.is_covered(confirmed.stored().start)
+                });
+                self.totals.carved.add(carved);
                 self.progress.done.fetch_add(len, Ordering::Relaxed);
                 let frontier = end.saturating_sub(self.reach_before);
                 let settled = self.resolver.push(found, frontier, &self.rules);
@@ -192,6 +204,7 @@ impl<'a> Sink<'a> {
                 self.totals.changed.extend(closed.changed);
                 self.totals.warnings.extend(closed.warnings);
                 self.lines = None;
+                self.covers.clear();
             }
             Step::Problem(what) => {
                 self.totals.incomplete = true;
@@ -199,6 +212,21 @@ impl<'a> Sink<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Takes the streams of a chunk that cover others, but for those that are covered themselves.
+    /// What ends before `start` covers nothing that comes now.
+    fn cover(&mut self, covers: Vec<Cover>, start: u64) {
+        self.covers.retain(|cover| cover.content.end > start);
+        for cover in covers {
+            if !self.is_covered(cover.start) {
+                self.covers.push(cover);
+            }
+        }
+    }
+
+    fn is_covered(&self, at: u64) -> bool {
+        self.covers.iter().any(|cover| cover.content.contains(&at))
     }
 
     fn emit(&mut self, settled: Vec<Confirmed>) -> Result<(), ScanError> {
@@ -232,6 +260,7 @@ impl<'a> Sink<'a> {
     }
 
     fn record(&mut self, confirmed: Confirmed) -> Finding {
+        let stored = confirmed.stored();
         let Confirmed {
             variant,
             origin,
@@ -247,14 +276,28 @@ impl<'a> Sink<'a> {
         let canonical = proof.canonical.as_deref().unwrap_or(&secret);
         let expired = proof.expires.map(|expires| expires < self.now);
         let severity = proof.severity.unwrap_or(secret_type.severity);
+        let Origin {
+            input,
+            path,
+            inside,
+        } = &*origin;
+        let layers = inside.as_ref().map_or(&[][..], |inside| &inside.layers);
         let (line, column) = match &mut self.lines {
-            Some(lines) => {
+            Some(lines) if layers.is_empty() => {
                 let (line, column) = lines.locate(span.start);
                 (Some(line), Some(column))
             }
-            None => (None, None),
+            _ => (None, None),
         };
-        let Origin { input, path } = &*origin;
+        let mut forensic_path = String::new();
+        for (at, codec) in layers {
+            forensic_path.push_str(&format!("{at}-{}-", codec.name().to_ascii_uppercase()));
+        }
+        forensic_path.push_str(&match base64 {
+            Some((at, inner)) => format!("{at}-BASE64-{inner}"),
+            None => span.start.to_string(),
+        });
+        let codecs = layers.iter().map(|(_, codec)| codec.name());
         Finding {
             schema: Finding::SCHEMA.to_owned(),
             secret_type: secret_type.id.clone(),
@@ -270,17 +313,14 @@ impl<'a> Sink<'a> {
             secret: Secret::new(&secret, self.plan.reveal),
             occurrence: Occurrence {
                 input: input.clone(),
-                offset: span.start,
-                length: span.end - span.start,
-                forensic_path: match base64 {
-                    Some((at, inner)) => format!("{at}-BASE64-{inner}"),
-                    None => span.start.to_string(),
-                },
-                encoding: encodings.into_iter().map(str::to_owned).collect(),
+                offset: stored.start,
+                length: stored.end - stored.start,
+                forensic_path,
+                encoding: codecs.chain(encodings).map(str::to_owned).collect(),
                 partition: None,
                 filesystem: None,
                 path: path.clone(),
-                file_offset: path.as_ref().map(|_| span.start),
+                file_offset: path.as_ref().map(|_| stored.start),
                 inode: None,
                 state: None,
                 owner: None,

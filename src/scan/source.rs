@@ -12,7 +12,7 @@ use super::input::Input;
 use super::sink::{Closed, Done, Opened, Step};
 use super::worker::{Gather, Work};
 use crate::chunk::cut::{Cut, Piece};
-use crate::chunk::{Bytes, Chunk, Origin};
+use crate::chunk::{Beyond, Bytes, Chunk, Origin};
 use crate::finding::line::is_text;
 use crate::finding::summary::Unreadable;
 use crate::image::{ExtentKind, Image, Stream, tree};
@@ -58,6 +58,7 @@ impl<'a> Source<'a> {
                 let origin = Origin {
                     input: name,
                     path: None,
+                    inside: None,
                 };
                 self.image(path, origin, input, chunks, done)
             }
@@ -65,6 +66,7 @@ impl<'a> Source<'a> {
                 let origin = Origin {
                     path: Some(name.clone()),
                     input: name,
+                    inside: None,
                 };
                 self.file(path, origin, true, chunks, done)
             }
@@ -90,6 +92,7 @@ impl<'a> Source<'a> {
                     let origin = Origin {
                         input: name.to_owned(),
                         path: Some(path),
+                        inside: None,
                     };
                     self.file(&entry.path, origin, false, chunks, done)?;
                 }
@@ -253,13 +256,16 @@ impl<'a> Source<'a> {
         let body_len = (piece.body.end - piece.body.start) as usize;
         let at = crate::unit::ImageOffset(piece.window.start);
         let body = body_start..body_start + body_len;
-        self.chunk(origin, at, body, Bytes::mapped(map, window), chunks)
+        let beyond = Beyond::Image(Arc::clone(image));
+        let window = Bytes::mapped(map, window);
+        self.chunk((origin, beyond), at, body, window, chunks)
     }
 
     fn stream(&mut self, name: &str, chunks: &Sender<Work>, done: &Sender<Done>) -> Sent {
         let origin = Arc::new(Origin {
             input: name.to_owned(),
             path: None,
+            inside: None,
         });
         self.step(Step::Opened(Opened::default()), done)?;
         let Cut {
@@ -295,7 +301,8 @@ impl<'a> Source<'a> {
             let end = piece.body.end.min(limit(self.range.end));
             if start < end {
                 let window = Bytes::read(piece.bytes);
-                self.chunk(&origin, piece.at, start..end, window, chunks)?;
+                let place = (&origin, Beyond::Pipe);
+                self.chunk(place, piece.at, start..end, window, chunks)?;
             }
         }
         let closed = move || Closed {
@@ -307,7 +314,7 @@ impl<'a> Source<'a> {
 
     fn chunk(
         &mut self,
-        origin: &Arc<Origin>,
+        (origin, beyond): (&Arc<Origin>, Beyond),
         at: crate::unit::ImageOffset,
         body: Range<usize>,
         window: Bytes,
@@ -320,6 +327,7 @@ impl<'a> Source<'a> {
             at,
             body,
             window,
+            beyond,
         };
         chunks.send(Work::Search(chunk)).map_err(|_| Closing)
     }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use crossbeam::channel::{Receiver, Sender};
 
+use super::carve::{Carved, Carver};
 use super::choice::Engines;
 use super::sink::{Done, Step};
 use crate::anchor::{Engine, Hit};
 use crate::chunk::cut::{Cut, Piece};
-use crate::chunk::{Bytes, Chunk, Origin};
+use crate::chunk::{Beyond, Bytes, Chunk, Origin};
 use crate::confirm::{Confirmed, Confirmer, Tally};
 use crate::image::{Cache, Image};
 use crate::unit::ImageOffset;
@@ -34,9 +35,10 @@ pub(super) struct Gather {
 }
 
 /// One thread's engine and confirmer.
-pub(super) struct Worker {
+pub(super) struct Worker<'a> {
     engine: Box<dyn Engine>,
     confirmer: Confirmer,
+    carver: Carver<'a>,
     hits: Vec<Hit>,
     cache: Cache,
 }
@@ -45,11 +47,12 @@ pub(super) struct Worker {
 /// workers, and the bytes are still in the cache when they are searched.
 const GATHERED: u64 = 1 << 20;
 
-impl Worker {
-    pub(super) fn new(confirmer: Confirmer, engines: &Engines) -> Self {
+impl<'a> Worker<'a> {
+    pub(super) fn new(confirmer: Confirmer, engines: &Engines, carver: Carver<'a>) -> Self {
         Self {
             engine: engines.for_worker(),
             confirmer,
+            carver,
             hits: Vec::new(),
             cache: Cache::default(),
         }
@@ -100,6 +103,7 @@ impl Worker {
             ..*cut
         };
         let (mut all, mut sum) = (Vec::new(), Tally::default());
+        let mut streams = Carved::default();
         for part in cut.pieces(piece.window.clone(), piece.body.clone()) {
             let len = (part.window.end - part.window.start) as usize;
             // One allocation, filled in place.
@@ -116,11 +120,18 @@ impl Worker {
                 at: ImageOffset(part.window.start),
                 body: body_start..body_start + body_len,
                 window: Bytes::read(window),
+                beyond: Beyond::Image(Arc::clone(image)),
             });
             match done.step {
-                Step::Searched { found, tally, .. } => {
+                Step::Searched {
+                    found,
+                    tally,
+                    carved,
+                    ..
+                } => {
                     all.extend(found);
                     sum.add(tally);
+                    streams.add(carved);
                 }
                 _ => return done,
             }
@@ -132,13 +143,28 @@ impl Worker {
                 end: piece.body.end,
                 found: all,
                 tally: sum,
+                carved: streams,
             },
         }
     }
 
-    fn confirm(&self, chunk: &Chunk, hits: &[Hit]) -> Done {
+    fn confirm(&mut self, chunk: &Chunk, hits: &[Hit]) -> Done {
         let mut found: Vec<Confirmed> = Vec::new();
-        let tally = self.confirmer.confirm(chunk, hits, &mut found);
+        let mut tally = self.confirmer.confirm(chunk, hits, &mut found);
+        let streams = self.carver.search(
+            self.engine.as_mut(),
+            &self.confirmer,
+            &mut self.cache,
+            (chunk, hits),
+            &mut found,
+        );
+        let carved = match streams {
+            Ok((inside, carved)) => {
+                tally.add(inside);
+                carved
+            }
+            Err(error) => return Done::problem(chunk.sequence, error.to_string()),
+        };
         let end = chunk.image_offset(chunk.body.end).0;
         let len = chunk.body.len() as u64;
         Done {
@@ -148,6 +174,7 @@ impl Worker {
                 end,
                 found,
                 tally,
+                carved,
             },
         }
     }

@@ -16,7 +16,7 @@ use super::{Stream, expand, maker};
 use crate::anchor::cpu::Cpu;
 use crate::anchor::table::Table;
 use crate::anchor::{AnchorSet, Engine as _};
-use crate::chunk::{Bytes, Chunk, Origin};
+use crate::chunk::{Beyond, Bytes, Chunk, Origin};
 use crate::confirm::{Confirmed, Confirmer, validate};
 use crate::rule::load::LONGEST_REACH;
 use crate::rule::{Reach, RuleSet, SecretType, Variant};
@@ -204,10 +204,12 @@ impl Scan {
             origin: Arc::new(Origin {
                 input: "example".to_owned(),
                 path: None,
+                inside: None,
             }),
             at: ImageOffset(0),
             body: 0..text.len(),
             window: Bytes::read(text.into()),
+            beyond: Beyond::Nothing,
         };
         let mut hits = Vec::new();
         let mut found = Vec::new();

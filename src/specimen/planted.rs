@@ -196,14 +196,14 @@ pub(super) const PLANTED: &[Plant] = &[
         "home/ops/.ssh/half",
         "{}\n",
     ),
-    look_alike(
-        "ssh-private-key",
+    secret(
+        "private-key",
         "ssh-encrypted-pem",
         "home/ops/.ssh/locked.pem",
         "{}\n",
     ),
-    look_alike(
-        "ssh-private-key",
+    secret(
+        "private-key",
         "ssh-encrypted-openssh",
         "home/ops/.ssh/locked",
         "{}\n",

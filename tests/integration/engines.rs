@@ -18,7 +18,7 @@ use keydredge::anchor::reference::Reference;
 use keydredge::anchor::table::Table;
 use keydredge::anchor::{AnchorSet, Engine, Hit};
 use keydredge::chunk::cut::Cut;
-use keydredge::chunk::{Bytes, Chunk, Origin};
+use keydredge::chunk::{Beyond, Bytes, Chunk, Origin};
 use keydredge::rule::AnchorSpec;
 use keydredge::unit::{ByteClass, ImageOffset};
 use proptest::prelude::*;
@@ -170,10 +170,12 @@ fn chunk(window: &[u8], at: u64, body: Range<usize>) -> Chunk {
         origin: Arc::new(Origin {
             input: "suite".to_owned(),
             path: None,
+            inside: None,
         }),
         at: ImageOffset(at),
         body,
         window: Bytes::read(window.into()),
+        beyond: Beyond::Nothing,
     }
 }
 

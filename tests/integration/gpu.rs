@@ -10,7 +10,7 @@ use keydredge::anchor::gpu::{Config, Gpu};
 use keydredge::anchor::reference::Reference;
 use keydredge::anchor::table::Table;
 use keydredge::anchor::{AnchorSet, Engine, EngineError, Hit};
-use keydredge::chunk::{Bytes, Chunk, Origin};
+use keydredge::chunk::{Beyond, Bytes, Chunk, Origin};
 use keydredge::rule::AnchorSpec;
 use keydredge::unit::{ByteClass, ImageOffset};
 use proptest::prelude::*;
@@ -85,10 +85,12 @@ fn chunk(sequence: u64, window: &[u8], body: Range<usize>) -> Chunk {
         origin: Arc::new(Origin {
             input: "test".to_owned(),
             path: None,
+            inside: None,
         }),
         at: ImageOffset(0),
         body,
         window: Bytes::read(window.into()),
+        beyond: Beyond::Nothing,
     }
 }
 

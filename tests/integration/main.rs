@@ -11,6 +11,7 @@
 
 mod architecture;
 mod azure_keys;
+mod carve;
 mod catalogue;
 mod commands;
 mod containers;

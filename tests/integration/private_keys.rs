@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use keydredge::anchor::cpu::Cpu;
 use keydredge::anchor::table::Table;
 use keydredge::anchor::{AnchorSet, Engine};
-use keydredge::chunk::{Bytes, Chunk, Origin};
+use keydredge::chunk::{Beyond, Bytes, Chunk, Origin};
 use keydredge::confirm::{Confirmed, Confirmer};
 use keydredge::finding::Verdict;
 use keydredge::rule::load::catalogue;
@@ -45,10 +45,12 @@ impl Scanner {
             origin: Arc::new(Origin {
                 input: "test".to_owned(),
                 path: None,
+                inside: None,
             }),
             at: ImageOffset(0),
             body: 0..text.len(),
             window: Bytes::read(text.into()),
+            beyond: Beyond::Nothing,
         };
         let mut engine = self.engine.for_thread();
         engine.submit(chunk).unwrap();

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use keydredge::anchor::cpu::Cpu;
 use keydredge::anchor::table::Table;
 use keydredge::anchor::{AnchorSet, Engine};
-use keydredge::chunk::{Bytes, Chunk, Origin};
+use keydredge::chunk::{Beyond, Bytes, Chunk, Origin};
 use keydredge::confirm::{Confirmed, Confirmer};
 use keydredge::finding::Verdict;
 use keydredge::rule::load::{self, CATALOGUE};
@@ -47,10 +47,12 @@ impl Scan {
             origin: Arc::new(Origin {
                 input: "text".to_owned(),
                 path: None,
+                inside: None,
             }),
             at: ImageOffset(0),
             body: 0..text.len(),
             window: Bytes::read(text.into()),
+            beyond: Beyond::Nothing,
         };
         let (mut hits, mut found) = (Vec::new(), Vec::new());
         self.engine.submit(chunk).unwrap();
