@@ -273,7 +273,9 @@ fn tokens_of(window: &[u8], range: Range<usize>) -> Vec<Token> {
         let rest = window.get(at..).unwrap_or(&[]);
         let len = rest.iter().take_while(|byte| is_member(byte)).count();
         let run = at..at.saturating_add(len);
-        let is_whole = at == 0 || !window.get(at.wrapping_sub(1)).is_some_and(is_member);
+        // Behind a `%` stand two digits of an escape: what is escaped is read without its escapes.
+        let before = at.checked_sub(1).and_then(|before| window.get(before));
+        let is_whole = !before.is_some_and(|byte| is_member(byte) || *byte == b'%');
         if is_whole {
             tokens_of_run(window, &run, &mut tokens);
         }
@@ -370,6 +372,17 @@ mod tests {
         let text = b"id=AKIAIOSFODNN7EXAMPLE key=q8Zt2LmX0aPw7RkD5vYcN1sHb+Gj4FoUeTi3/WxK";
         let tokens = tokens_of(text, 0..text.len());
         assert_eq!(tokens, [Token::Id(3..23), Token::Secret(28..68)]);
+    }
+
+    #[test]
+    fn a_piece_of_an_escaped_text_is_no_secret() {
+        let found = |mark: &str| {
+            let piece = "2FZt2LmX0aPw7RkD5vYcN1sHb4Gj4FoUeTi3mWxK";
+            let text = format!("token=abc{mark}{piece}%2Bdef");
+            tokens_of(text.as_bytes(), 0..text.len())
+        };
+        assert_eq!(found("%"), []);
+        assert_eq!(found(" "), [Token::Secret(10..50)]);
     }
 
     #[test]
