@@ -11,13 +11,14 @@ use super::{Plan, Progress, ScanError};
 use crate::chunk::Origin;
 use crate::chunk::cut::Cut;
 use crate::confirm::overlap::Resolver;
+use crate::confirm::pair::Pairer;
 use crate::confirm::{Confirmed, Tally};
 use crate::finding::label::labels_of;
 use crate::finding::line::LineCounter;
 use crate::finding::summary::Unreadable;
 use crate::finding::{Finding, Occurrence, Secret, Verdict};
 use crate::image::Map;
-use crate::rule::RuleSet;
+use crate::rule::{RuleSet, Severity};
 
 /// One step of the scan, with its place in the order.
 pub(super) struct Done {
@@ -86,6 +87,7 @@ pub(super) struct Sink<'a> {
     report: &'a mut dyn FnMut(Finding) -> io::Result<()>,
     now: jiff::Timestamp,
     resolver: Resolver,
+    pairer: Pairer,
     lines: Option<LineCounter>,
     totals: Totals,
 }
@@ -105,6 +107,7 @@ impl<'a> Sink<'a> {
             report,
             now: jiff::Timestamp::now(),
             resolver: Resolver::default(),
+            pairer: Pairer::default(),
             lines: None,
             totals: Totals::default(),
         }
@@ -179,7 +182,8 @@ impl<'a> Sink<'a> {
     }
 
     fn emit(&mut self, settled: Vec<Confirmed>) -> Result<(), ScanError> {
-        for confirmed in settled {
+        for mut confirmed in settled {
+            let fingerprint = self.fingerprint(&confirmed);
             if let Some(reason) = confirmed.suppressed {
                 *self.totals.suppressed.entry(reason.to_owned()).or_default() += 1;
                 if !self.plan.include_suppressed {
@@ -188,14 +192,23 @@ impl<'a> Sink<'a> {
             } else {
                 self.totals.findings += 1;
                 self.progress.findings.fetch_add(1, Ordering::Relaxed);
+                let Confirmed { proof, secret, .. } = &mut confirmed;
+                self.pairer.take(proof, secret, &fingerprint);
             }
-            let finding = self.record(confirmed);
+            let finding = self.record(confirmed, fingerprint);
             (self.report)(finding)?;
         }
         Ok(())
     }
 
-    fn record(&mut self, confirmed: Confirmed) -> Finding {
+    fn fingerprint(&self, confirmed: &Confirmed) -> String {
+        let Confirmed { proof, secret, .. } = confirmed;
+        let secret_type = self.rules.type_of(&self.rules.variants[confirmed.variant]);
+        let canonical = proof.canonical.as_deref().unwrap_or(secret);
+        self.plan.key.fingerprint(&secret_type.id, canonical)
+    }
+
+    fn record(&mut self, confirmed: Confirmed, fingerprint: String) -> Finding {
         let Confirmed {
             variant,
             origin,
@@ -208,9 +221,14 @@ impl<'a> Sink<'a> {
         } = confirmed;
         let variant = &self.rules.variants[variant];
         let secret_type = self.rules.type_of(variant);
-        let canonical = proof.canonical.as_deref().unwrap_or(&secret);
         let expired = proof.expires.map(|expires| expires < self.now);
         let severity = proof.severity.unwrap_or(secret_type.severity);
+        // What no longer opens anything is worth knowing, not worth waking anyone.
+        let severity = if expired == Some(true) {
+            severity.min(proof.expired_severity.unwrap_or(Severity::Low))
+        } else {
+            severity
+        };
         let (line, column) = match &mut self.lines {
             Some(lines) => {
                 let (line, column) = lines.locate(span.start);
@@ -223,15 +241,10 @@ impl<'a> Sink<'a> {
             schema: Finding::SCHEMA.to_owned(),
             secret_type: secret_type.id.clone(),
             variant: variant.name.clone(),
-            // What no longer opens anything is worth knowing, not worth waking anyone.
-            severity: if expired == Some(true) {
-                severity.min(crate::rule::Severity::Info)
-            } else {
-                severity
-            },
+            severity,
             verdict: proof.verdict.unwrap_or(Verdict::Pattern),
-            fingerprint: self.plan.key.fingerprint(&secret_type.id, canonical),
-            secret: Secret::new(&secret, self.plan.reveal),
+            fingerprint,
+            secret: Secret::new(&secret, proof.label.as_deref(), self.plan.reveal),
             occurrence: Occurrence {
                 input: input.clone(),
                 offset: span.start,

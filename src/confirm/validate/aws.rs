@@ -12,6 +12,7 @@ use std::ops::Range;
 use super::Validator;
 use super::context::{self, Pattern, gap_between};
 use super::{encoding, entropy, placeholder};
+use crate::confirm::pair::Evidence;
 use crate::confirm::{Candidate, Judgement, Proof};
 use crate::finding::Verdict;
 use crate::rule::Severity;
@@ -92,7 +93,11 @@ pub(super) fn pair(candidate: &Candidate<'_>) -> Judgement {
         window.get(id).unwrap_or(&[]),
         window.get(secret.clone()).unwrap_or(&[]),
     );
-    let proof = with_id(Proof::of(Verdict::Paired).lies_at(secret.clone()), id);
+    let proof = with_id(Proof::of(Verdict::Paired).lies_at(secret.clone()), id).evidence(
+        Evidence::Secret {
+            id: Some(context::text(id)),
+        },
+    );
     let proof = with_region(proof, window, &secret);
     if id.ends_with(b"EXAMPLE") || value.ends_with(b"EXAMPLEKEY") {
         return proof.suppress("published example");
@@ -111,7 +116,8 @@ pub(super) fn secret(candidate: &Candidate<'_>) -> Judgement {
     }
     let proof = Proof::of(Verdict::Pattern)
         .severity(Severity::High)
-        .detail("key_id", "not found near it");
+        .detail("key_id", "not found near it")
+        .evidence(Evidence::Secret { id: None });
     let proof = with_region(proof, candidate.window, &candidate.secret_range());
     if value.ends_with(b"EXAMPLEKEY") {
         return proof.suppress("published example");
@@ -315,7 +321,7 @@ fn is_id(text: &[u8]) -> bool {
 }
 
 /// Adds the id, its account and what follows from them.
-pub(super) fn with_id(proof: Proof, id: &[u8]) -> Proof {
+pub(crate) fn with_id(proof: Proof, id: &[u8]) -> Proof {
     let mut proof = proof.owner("key_id", context::text(id));
     if id.starts_with(b"ASIA") {
         // Lasts 36 hours at most, and needs its session token.
