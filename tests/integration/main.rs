@@ -20,6 +20,7 @@ mod fixture;
 mod gpu;
 mod images;
 mod linked;
+mod pairing;
 mod private_keys;
 mod rules;
 mod scan;
