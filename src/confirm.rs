@@ -10,6 +10,7 @@
 //! thread count.
 
 pub mod overlap;
+pub mod pair;
 mod transcode;
 pub mod unescape;
 pub mod validate;
@@ -25,6 +26,7 @@ use crate::anchor::{AnchorSet, Hit, User};
 use crate::chunk::{Chunk, Origin};
 use crate::finding::{Target, Verdict};
 use crate::rule::{RuleSet, Severity, Variant};
+use pair::Evidence;
 
 /// A match that its validator is asked about.
 pub struct Candidate<'w> {
@@ -107,6 +109,13 @@ pub struct Proof {
     pub identity: Map<String, Value>,
     /// When it stops working.
     pub expires: Option<jiff::Timestamp>,
+    /// The most severe it can be after that; [`Severity::Low`] if not set.
+    pub expired_severity: Option<Severity>,
+    /// What a person recognises it by, if not by its first and last characters. It is shown to
+    /// everyone, so it must be public: a fingerprint, the name of a format.
+    pub label: Option<String>,
+    /// What may prove another finding, or be proven by one.
+    pub evidence: Option<Evidence>,
     /// Facts particular to the type.
     pub details: Map<String, Value>,
 }
@@ -164,6 +173,27 @@ impl Proof {
     #[must_use]
     pub fn severity(mut self, severity: Severity) -> Self {
         self.severity = Some(severity);
+        self
+    }
+
+    /// Sets the most severe it can be once it has expired.
+    #[must_use]
+    pub fn expired_severity(mut self, severity: Severity) -> Self {
+        self.expired_severity = Some(severity);
+        self
+    }
+
+    /// Sets what a person recognises it by.
+    #[must_use]
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    /// Sets what may prove another finding, or be proven by one.
+    #[must_use]
+    pub fn evidence(mut self, evidence: Evidence) -> Self {
+        self.evidence = Some(evidence);
         self
     }
 

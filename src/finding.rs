@@ -52,10 +52,14 @@ pub struct Target {
     pub endpoint: Option<String>,
 }
 
+/// Characters of a label that are shown.
+const LONGEST_LABEL: usize = 24;
+
 /// The secret itself, redacted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Secret {
-    /// First and last characters, enough to recognise it beside its owner's records.
+    /// What a person recognises it by: the beginning of its public fingerprint, where it has one,
+    /// else its first and last characters.
     pub preview: String,
     /// Length in bytes after decoding.
     pub length: usize,
@@ -64,11 +68,12 @@ pub struct Secret {
 }
 
 impl Secret {
-    /// Redacts a secret; keeps the plaintext only if `reveal`.
+    /// Redacts a secret to a public label, or to its own ends if it has none; keeps the plaintext
+    /// only if `reveal`.
     #[must_use]
-    pub fn new(bytes: &[u8], reveal: bool) -> Self {
+    pub fn new(bytes: &[u8], label: Option<&str>, reveal: bool) -> Self {
         Self {
-            preview: preview(bytes),
+            preview: label.map_or_else(|| preview(bytes), shown_label),
             length: bytes.len(),
             value: reveal.then(|| String::from_utf8_lossy(bytes).into_owned()),
         }
@@ -179,6 +184,17 @@ impl Finding {
     pub const SCHEMA: &'static str = "keydredge.finding/1";
 }
 
+/// A label may hold a name from the disk, and a preview is printed on terminals.
+fn shown_label(label: &str) -> String {
+    let is_plain =
+        |character: &char| character.is_ascii_graphic() || matches!(character, ' ' | '…');
+    label
+        .chars()
+        .map(|character| Some(character).filter(is_plain).unwrap_or('.'))
+        .take(LONGEST_LABEL)
+        .collect()
+}
+
 /// `ghp_…9aZ1`: at most a third of the characters, at most four at each end, nothing of a short
 /// secret. Anything but printable ASCII is shown as `.`: a preview is printed on terminals.
 fn preview(bytes: &[u8]) -> String {
@@ -219,7 +235,16 @@ mod tests {
 
     #[test]
     fn a_value_is_kept_only_on_request() {
-        assert_eq!(Secret::new(b"value", false).value, None);
-        assert_eq!(Secret::new(b"value", true).value.as_deref(), Some("value"));
+        assert_eq!(Secret::new(b"value", None, false).value, None);
+        let shown = Secret::new(b"value", Some("label"), true);
+        assert_eq!(shown.value.as_deref(), Some("value"));
+    }
+
+    #[test]
+    fn a_label_stands_for_the_secret_and_cannot_drive_a_terminal() {
+        let preview = |label| Secret::new(b"-----BEGIN", Some(label), false).preview;
+        assert_eq!(preview("SHA256:bUvp…"), "SHA256:bUvp…");
+        assert_eq!(preview("X\x1b[2J\u{202e}"), "X.[2J.");
+        assert_eq!(preview(&"long ".repeat(9)).chars().count(), LONGEST_LABEL);
     }
 }

@@ -13,13 +13,14 @@ use super::{Plan, Progress, ScanError};
 use crate::chunk::Origin;
 use crate::chunk::cut::Cut;
 use crate::confirm::overlap::Resolver;
+use crate::confirm::pair::Pairer;
 use crate::confirm::{Confirmed, Tally};
 use crate::finding::label::labels_of;
 use crate::finding::line::LineCounter;
 use crate::finding::summary::Unreadable;
 use crate::finding::{Finding, Occurrence, Secret, Verdict};
 use crate::image::Map;
-use crate::rule::RuleSet;
+use crate::rule::{RuleSet, Severity};
 use crate::volume::Volumes;
 
 /// One step of the scan, with its place in the order.
@@ -100,6 +101,7 @@ pub(super) struct Sink<'a> {
     report: &'a mut dyn FnMut(Finding) -> io::Result<()>,
     now: jiff::Timestamp,
     resolver: Resolver,
+    pairer: Pairer,
     lines: Option<LineCounter>,
     owners: Option<Owners>,
     /// The compressed streams that may hold those that come next.
@@ -122,6 +124,7 @@ impl<'a> Sink<'a> {
             report,
             now: jiff::Timestamp::now(),
             resolver: Resolver::default(),
+            pairer: Pairer::default(),
             lines: None,
             owners: None,
             covers: Vec::new(),
@@ -230,7 +233,8 @@ impl<'a> Sink<'a> {
     }
 
     fn emit(&mut self, settled: Vec<Confirmed>) -> Result<(), ScanError> {
-        for confirmed in settled {
+        for mut confirmed in settled {
+            let fingerprint = self.fingerprint(&confirmed);
             if let Some(reason) = confirmed.suppressed {
                 *self.totals.suppressed.entry(reason.to_owned()).or_default() += 1;
                 if !self.plan.include_suppressed {
@@ -239,8 +243,10 @@ impl<'a> Sink<'a> {
             } else {
                 self.totals.findings += 1;
                 self.progress.findings.fetch_add(1, Ordering::Relaxed);
+                let Confirmed { proof, secret, .. } = &mut confirmed;
+                self.pairer.take(proof, secret, &fingerprint);
             }
-            let finding = self.record(confirmed);
+            let finding = self.record(confirmed, fingerprint);
             match &mut self.owners {
                 Some(owners) => {
                     let found = owners.push(finding);
@@ -259,7 +265,14 @@ impl<'a> Sink<'a> {
         Ok(())
     }
 
-    fn record(&mut self, confirmed: Confirmed) -> Finding {
+    fn fingerprint(&self, confirmed: &Confirmed) -> String {
+        let Confirmed { proof, secret, .. } = confirmed;
+        let secret_type = self.rules.type_of(&self.rules.variants[confirmed.variant]);
+        let canonical = proof.canonical.as_deref().unwrap_or(secret);
+        self.plan.key.fingerprint(&secret_type.id, canonical)
+    }
+
+    fn record(&mut self, confirmed: Confirmed, fingerprint: String) -> Finding {
         let stored = confirmed.stored();
         let Confirmed {
             variant,
@@ -273,7 +286,6 @@ impl<'a> Sink<'a> {
         } = confirmed;
         let variant = &self.rules.variants[variant];
         let secret_type = self.rules.type_of(variant);
-        let canonical = proof.canonical.as_deref().unwrap_or(&secret);
         let expired = proof.expires.map(|expires| expires < self.now);
         let severity = proof.severity.unwrap_or(secret_type.severity);
         let Origin {
@@ -282,6 +294,12 @@ impl<'a> Sink<'a> {
             inside,
         } = &*origin;
         let layers = inside.as_ref().map_or(&[][..], |inside| &inside.layers);
+        // What no longer opens anything is worth knowing, not worth waking anyone.
+        let severity = if expired == Some(true) {
+            severity.min(proof.expired_severity.unwrap_or(Severity::Low))
+        } else {
+            severity
+        };
         let (line, column) = match &mut self.lines {
             Some(lines) if layers.is_empty() => {
                 let (line, column) = lines.locate(span.start);
@@ -302,15 +320,10 @@ impl<'a> Sink<'a> {
             schema: Finding::SCHEMA.to_owned(),
             secret_type: secret_type.id.clone(),
             variant: variant.name.clone(),
-            // What no longer opens anything is worth knowing, not worth waking anyone.
-            severity: if expired == Some(true) {
-                severity.min(crate::rule::Severity::Info)
-            } else {
-                severity
-            },
+            severity,
             verdict: proof.verdict.unwrap_or(Verdict::Pattern),
-            fingerprint: self.plan.key.fingerprint(&secret_type.id, canonical),
-            secret: Secret::new(&secret, self.plan.reveal),
+            fingerprint,
+            secret: Secret::new(&secret, proof.label.as_deref(), self.plan.reveal),
             occurrence: Occurrence {
                 input: input.clone(),
                 offset: stored.start,

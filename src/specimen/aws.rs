@@ -3,12 +3,13 @@
 use super::Maker;
 use super::Stream;
 use super::common::{ALPHANUMERIC, BASE64, DIGITS, LOWER_ALPHANUMERIC, json, xml};
-use crate::confirm::validate::presigned::{Signer, sign_version_4};
+use crate::confirm::validate::signature::{Signer, sign_version_2, sign_version_4};
 use crate::confirm::validate::{aws, encoding};
 
 /// The specimens of this family.
 pub(super) const MAKERS: &[(&str, Maker)] = &[
     ("aws-key-id", key_id),
+    ("aws-key-with-links", key_with_links),
     ("aws-pair", pair),
     ("aws-secret", secret),
     ("aws-session-token", session_token),
@@ -73,13 +74,13 @@ pub(super) fn session_token(stream: &mut Stream) -> String {
 pub(super) fn presigned_v4(stream: &mut Stream) -> String {
     let bucket = format!("acme-{}", stream.text(LOWER_ALPHANUMERIC, 8));
     let host = format!("{bucket}.s3.eu-west-1.amazonaws.com");
-    let path = format!("/exports/{}.csv", stream.text(LOWER_ALPHANUMERIC, 10));
+    let path = format!("exports/{}.csv", stream.text(LOWER_ALPHANUMERIC, 10));
     sign(stream, &host, &path)
 }
 
 /// The same with the bucket in the path.
 pub(super) fn presigned_v4_path_style(stream: &mut Stream) -> String {
-    let path = format!("/acme-{}/backup.tar", stream.text(LOWER_ALPHANUMERIC, 8));
+    let path = format!("acme-{}/backup.tar", stream.text(LOWER_ALPHANUMERIC, 8));
     sign(stream, "s3.eu-west-1.amazonaws.com", &path)
 }
 
@@ -100,16 +101,36 @@ pub(super) fn presigned_v4_other_service(stream: &mut Stream) -> String {
 
 fn sign(stream: &mut Stream, host: &str, path: &str) -> String {
     let (id, secret) = (key_id(stream), secret(stream));
+    sign_with(stream, &id, &secret, host, path)
+}
+
+fn sign_with(stream: &mut Stream, id: &str, secret: &str, host: &str, path: &str) -> String {
     let day = 10 + stream.below(18);
     let date = format!("202603{day}T1{}0000Z", stream.text(DIGITS, 1));
     let signer = Signer {
         host,
         path,
-        id: &id,
-        secret: &secret,
+        id,
+        secret,
         region: "eu-west-1",
     };
     sign_version_4(&signer, &date, 3600 + stream.below(80_000) as u32)
+}
+
+/// A key and what it signed, a line each: the id, the secret, a version 4 and a version 2 link.
+pub(super) fn key_with_links(stream: &mut Stream) -> String {
+    let (id, secret) = (key_id(stream), secret(stream));
+    let (host, path) = ("acme-logs.s3.amazonaws.com", "2026/march.csv.gz");
+    let new = sign_with(stream, &id, &secret, host, path);
+    let signer = Signer {
+        host,
+        path,
+        id: &id,
+        secret: &secret,
+        region: "",
+    };
+    let old = sign_version_2(&signer, &format!("17{}", stream.text(DIGITS, 8)));
+    format!("{id}\n{secret}\n{new}\n{old}")
 }
 
 /// A version 2 link. Its signature is 20 random bytes: no key is kept that could check it.

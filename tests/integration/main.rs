@@ -25,6 +25,7 @@ mod gpu;
 mod images;
 mod linked;
 mod logins;
+mod pairing;
 mod private_keys;
 mod readme;
 mod rules;

@@ -12,6 +12,7 @@ use std::ops::Range;
 use super::Validator;
 use super::context::{self, Pattern, gap_between};
 use super::{encoding, entropy, placeholder};
+use crate::confirm::pair::Evidence;
 use crate::confirm::{Candidate, Judgement, Proof};
 use crate::finding::Verdict;
 use crate::rule::Severity;
@@ -92,7 +93,11 @@ pub(super) fn pair(candidate: &Candidate<'_>) -> Judgement {
         window.get(id).unwrap_or(&[]),
         window.get(secret.clone()).unwrap_or(&[]),
     );
-    let proof = with_id(Proof::of(Verdict::Paired).lies_at(secret.clone()), id);
+    let proof = with_id(Proof::of(Verdict::Paired).lies_at(secret.clone()), id).evidence(
+        Evidence::Secret {
+            id: Some(context::text(id)),
+        },
+    );
     let proof = with_region(proof, window, &secret);
     if id.ends_with(b"EXAMPLE") || value.ends_with(b"EXAMPLEKEY") {
         return proof.suppress("published example");
@@ -111,7 +116,8 @@ pub(super) fn secret(candidate: &Candidate<'_>) -> Judgement {
     }
     let proof = Proof::of(Verdict::Pattern)
         .severity(Severity::High)
-        .detail("key_id", "not found near it");
+        .detail("key_id", "not found near it")
+        .evidence(Evidence::Secret { id: None });
     let proof = with_region(proof, candidate.window, &candidate.secret_range());
     if value.ends_with(b"EXAMPLEKEY") {
         return proof.suppress("published example");
@@ -273,7 +279,9 @@ fn tokens_of(window: &[u8], range: Range<usize>) -> Vec<Token> {
         let rest = window.get(at..).unwrap_or(&[]);
         let len = rest.iter().take_while(|byte| is_member(byte)).count();
         let run = at..at.saturating_add(len);
-        let is_whole = at == 0 || !window.get(at.wrapping_sub(1)).is_some_and(is_member);
+        // Behind a `%` stand two digits of an escape: what is escaped is read without its escapes.
+        let before = at.checked_sub(1).and_then(|before| window.get(before));
+        let is_whole = !before.is_some_and(|byte| is_member(byte) || *byte == b'%');
         if is_whole {
             tokens_of_run(window, &run, &mut tokens);
         }
@@ -313,7 +321,7 @@ fn is_id(text: &[u8]) -> bool {
 }
 
 /// Adds the id, its account and what follows from them.
-pub(super) fn with_id(proof: Proof, id: &[u8]) -> Proof {
+pub(crate) fn with_id(proof: Proof, id: &[u8]) -> Proof {
     let mut proof = proof.owner("key_id", context::text(id));
     if id.starts_with(b"ASIA") {
         // Lasts 36 hours at most, and needs its session token.
@@ -370,6 +378,17 @@ mod tests {
         let text = b"id=AKIAIOSFODNN7EXAMPLE key=q8Zt2LmX0aPw7RkD5vYcN1sHb+Gj4FoUeTi3/WxK";
         let tokens = tokens_of(text, 0..text.len());
         assert_eq!(tokens, [Token::Id(3..23), Token::Secret(28..68)]);
+    }
+
+    #[test]
+    fn a_piece_of_an_escaped_text_is_no_secret() {
+        let found = |mark: &str| {
+            let piece = "2FZt2LmX0aPw7RkD5vYcN1sHb4Gj4FoUeTi3mWxK";
+            let text = format!("token=abc{mark}{piece}%2Bdef");
+            tokens_of(text.as_bytes(), 0..text.len())
+        };
+        assert_eq!(found("%"), []);
+        assert_eq!(found(" "), [Token::Secret(10..50)]);
     }
 
     #[test]

@@ -150,7 +150,7 @@ fn finish(proof: Proof, signer: &str, signature: &[u8]) -> Judgement {
 
 /// Bucket, object and signer of a link.
 fn describe(link: &Link<'_>, signer: &str) -> Proof {
-    let path = link.path.trim_start_matches('/');
+    let path = link.address.path.trim_start_matches('/');
     let proof = Proof::of(Verdict::Structure).owner("signer", signer);
     let proof = match signer
         .split_once('@')
@@ -159,9 +159,9 @@ fn describe(link: &Link<'_>, signer: &str) -> Proof {
         Some(project) => proof.owner("project", project),
         None => proof,
     };
-    let (bucket, object) = bucket(link.host, path);
+    let (bucket, object) = bucket(link.address.host, path);
     proof
-        .opens("gcs-bucket", &bucket, Some(link.host.to_owned()))
+        .opens("gcs-bucket", &bucket, Some(link.address.host.to_owned()))
         .detail("object", object)
 }
 

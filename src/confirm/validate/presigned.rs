@@ -10,14 +10,14 @@
     clippy::indexing_slicing
 )]
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::{Digest as _, Sha256};
-
 use super::Validator;
 use super::query::Query;
+use super::signature::{Address, Signed};
 use super::{aws, encoding};
+use crate::confirm::pair::Evidence;
 use crate::confirm::{Candidate, Judgement, Proof};
 use crate::finding::Verdict;
+use crate::rule::Severity;
 
 /// The validators of this family, by the name used in rule files.
 pub(super) const VALIDATORS: &[(&str, Validator)] = &[
@@ -30,8 +30,7 @@ pub(super) const WEEK: i64 = 604_800;
 
 /// The parts of a link.
 pub(super) struct Link<'u> {
-    pub(super) host: &'u str,
-    pub(super) path: &'u str,
+    pub(super) address: Address<'u>,
     pub(super) query: Query,
 }
 
@@ -46,9 +45,10 @@ pub(super) fn link<'t>(text: &'t [u8], parameter: &str) -> Option<(usize, Link<'
         }
         let (before, query) = rest.split_once('?')?;
         let (host, path) = before.split_once('/')?;
+        let address = Address { host, path, query };
         let query = Query::parse(query.as_bytes());
         query.get(parameter)?;
-        Some((start, Link { host, path, query }))
+        Some((start, Link { address, query }))
     })
 }
 
@@ -62,7 +62,7 @@ pub(super) fn version_4(candidate: &Candidate<'_>) -> Judgement {
     if query.has_duplicates() || query.text("X-Amz-Algorithm") != Some("AWS4-HMAC-SHA256") {
         return Judgement::Reject("parameters");
     }
-    let (Some(scope), Some(date), Some(life), Some(_), Some(signature)) = (
+    let (Some(credential), Some(date), Some(life), Some(headers), Some(signature)) = (
         query.text("X-Amz-Credential"),
         query.text("X-Amz-Date"),
         query.text("X-Amz-Expires"),
@@ -71,8 +71,8 @@ pub(super) fn version_4(candidate: &Candidate<'_>) -> Judgement {
     ) else {
         return Judgement::Reject("a parameter is missing");
     };
-    let scope: Vec<&str> = scope.split('/').collect();
-    let [id, day, region, service, "aws4_request"] = scope.as_slice() else {
+    let parts: Vec<&str> = credential.split('/').collect();
+    let [id, day, region, service, "aws4_request"] = parts.as_slice() else {
         return Judgement::Reject("credential scope");
     };
     if *service != "s3" {
@@ -95,6 +95,18 @@ pub(super) fn version_4(candidate: &Candidate<'_>) -> Judgement {
         .as_second()
         .checked_add(life)
         .and_then(|second| jiff::Timestamp::from_second(second).ok());
+    if headers.eq_ignore_ascii_case("host") {
+        let scope = format!("{day}/{region}/s3/aws4_request");
+        proof = proof.evidence(Evidence::Signature {
+            id: (*id).to_owned(),
+            signed: Signed::version_4(&link.address, date, &scope, signature),
+        });
+    } else {
+        proof = proof.detail("signed_headers", headers).detail(
+            "signature",
+            "cannot be recomputed: it covers headers that are not in the link",
+        );
+    }
     finish(proof, id)
 }
 
@@ -125,18 +137,25 @@ pub(super) fn version_2(candidate: &Candidate<'_>) -> Judgement {
         .then(|| expires.parse().ok())
         .flatten()
         .and_then(|second| jiff::Timestamp::from_second(second).ok());
-    if !well_formed || mac.is_none() || moment.is_none() {
+    let (true, Some(mac), Some(moment)) = (well_formed, mac, moment) else {
         return Judgement::Reject("id, expiry or signature");
-    }
+    };
     let mut proof = describe(&link, id.as_bytes())
         .lies_at(place.start.saturating_add(start)..place.end)
         .canonical(signature)
         .detail("algorithm", "signature version 2");
-    proof.expires = moment;
+    proof.expires = Some(moment);
+    let bucket = bucket_of_host(&link.address);
+    proof = proof.evidence(Evidence::Signature {
+        id: id.to_owned(),
+        signed: Signed::version_2(&link.address, bucket.as_deref(), expires, &mac),
+    });
     finish(proof, id)
 }
 
 fn finish(proof: Proof, id: &str) -> Judgement {
+    // Nothing is left of an expired link but the names in it.
+    let proof = proof.expired_severity(Severity::Info);
     if id.ends_with("EXAMPLE") {
         proof.suppress("published example")
     } else {
@@ -149,37 +168,37 @@ fn describe(link: &Link<'_>, id: &[u8]) -> Proof {
     let mut proof = aws::with_id(Proof::of(Verdict::Structure), id);
     proof.severity = None;
     proof.details.remove("kind");
-    let host = link.host.to_ascii_lowercase();
-    let host = host.split(':').next().unwrap_or_default();
-    let path = link.path;
-    match bucket(host, path) {
-        Some((bucket, object)) => {
-            proof
-                .detail("object", object)
-                .opens("s3-bucket", &bucket, Some(host.to_owned()))
-        }
-        None => {
-            let name = path.split('/').next().unwrap_or_default();
-            proof
-                .detail("object", path)
-                .opens("s3-compatible", name, Some(host.to_owned()))
-        }
-    }
+    let Address { host, path, .. } = link.address;
+    let endpoint = Some(host_name(host));
+    let (front, inside) = path.split_once('/').unwrap_or((path, ""));
+    let (kind, bucket, object) = match bucket_of_host(&link.address) {
+        Some(bucket) if bucket.is_empty() => ("s3-bucket", front.to_owned(), inside),
+        Some(bucket) => ("s3-bucket", bucket, path),
+        None => ("s3-compatible", front.to_owned(), path),
+    };
+    proof
+        .detail("object", object)
+        .opens(kind, &bucket, endpoint)
 }
 
-/// Bucket and object key of an Amazon host, virtual-hosted or path style.
-fn bucket(host: &str, path: &str) -> Option<(String, String)> {
+/// The host without its port, in lower case.
+fn host_name(host: &str) -> String {
+    host.split(':')
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase()
+}
+
+/// The bucket that an Amazon host names; empty where the path names it. `None` for other hosts.
+fn bucket_of_host(address: &Address<'_>) -> Option<String> {
+    let host = host_name(address.host);
     let front = host
         .strip_suffix(".amazonaws.com")
         .or_else(|| host.strip_suffix(".amazonaws.com.cn"))?;
     let is_service = |label: &str| label == "s3" || label.starts_with("s3-");
     let labels: Vec<&str> = front.split('.').collect();
     let at = labels.iter().rposition(|label| is_service(label))?;
-    if at == 0 {
-        let (bucket, object) = path.split_once('/').unwrap_or((path, ""));
-        return Some((bucket.to_owned(), object.to_owned()));
-    }
-    Some((labels.get(..at)?.join("."), path.to_owned()))
+    Some(labels.get(..at)?.join("."))
 }
 
 /// `20130524T000000Z`.
@@ -195,84 +214,21 @@ pub(super) fn basic_time(text: &str) -> Option<jiff::Timestamp> {
         .ok()
 }
 
-/// A version 4 presigned URL for an object, made as the API reference says.
-pub(crate) fn sign_version_4(signer: &Signer<'_>, date: &str, life: u32) -> String {
-    let Signer {
-        host,
-        path,
-        id,
-        secret,
-        region,
-    } = *signer;
-    let day = date.get(..8).unwrap_or_default();
-    let query = format!(
-        "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={id}%2F{day}%2F{region}%2Fs3%2F\
-         aws4_request&X-Amz-Date={date}&X-Amz-Expires={life}&X-Amz-SignedHeaders=host"
-    );
-    let request = format!("GET\n{path}\n{query}\nhost:{host}\n\nhost\nUNSIGNED-PAYLOAD");
-    let to_sign = format!(
-        "AWS4-HMAC-SHA256\n{date}\n{day}/{region}/s3/aws4_request\n{}",
-        hex(&Sha256::digest(request.as_bytes()))
-    );
-    let mut key = format!("AWS4{secret}").into_bytes();
-    for part in [day, region, "s3", "aws4_request"] {
-        key = mac(&key, part.as_bytes());
-    }
-    let signature = hex(&mac(&key, to_sign.as_bytes()));
-    format!("https://{host}{path}?{query}&X-Amz-Signature={signature}")
-}
-
-/// Who signs what.
-#[derive(Clone, Copy)]
-pub(crate) struct Signer<'s> {
-    pub(crate) host: &'s str,
-    /// With its leading `/`, already percent-encoded.
-    pub(crate) path: &'s str,
-    pub(crate) id: &'s str,
-    pub(crate) secret: &'s str,
-    pub(crate) region: &'s str,
-}
-
-fn mac(key: &[u8], text: &[u8]) -> Vec<u8> {
-    // HMAC takes keys of every length.
-    Hmac::<Sha256>::new_from_slice(key).map_or_else(
-        |_| Vec::new(),
-        |mut mac| {
-            mac.update(text);
-            mac.finalize().into_bytes().to_vec()
-        },
-    )
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_documented_url_is_signed_alike() {
-        // Amazon S3 API Reference, the example of query parameter authentication.
-        let signer = Signer {
-            host: "examplebucket.s3.amazonaws.com",
-            path: "/test.txt",
-            id: "AKIAIOSFODNN7EXAMPLE",
-            secret: &["wJalrXUtnFEMI/K7MDENG/", "bPxRfiCYEXAMPLEKEY"].concat(),
-            region: "us-east-1",
-        };
-        let url = sign_version_4(&signer, "20130524T000000Z", 86_400);
-        let end = "aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404";
-        assert!(url.ends_with(end), "{url}");
-    }
-
-    #[test]
     fn buckets_are_read_from_both_styles_of_host() {
-        let found = |host, path| bucket(host, path).map(|(bucket, _)| bucket);
+        let found = |host, path| {
+            let text = format!("https://{host}/{path}?q=1");
+            let (_, link) = link(text.as_bytes(), "q").unwrap();
+            let target = describe(&link, b"").target.unwrap();
+            (target.kind == "s3-bucket").then_some(target.name)
+        };
         assert_eq!(found("logs.s3.amazonaws.com", "a/b").unwrap(), "logs");
         assert_eq!(
-            found("my.logs.s3.eu-west-1.amazonaws.com", "a").unwrap(),
+            found("my.logs.S3.eu-west-1.amazonaws.com:443", "a").unwrap(),
             "my.logs"
         );
         assert_eq!(
@@ -290,6 +246,7 @@ mod tests {
     fn the_last_of_two_urls_run_together_is_taken() {
         let text = b"https://a/x?y=2,http://b.example/k?q=1";
         let (start, link) = link(text, "q").unwrap();
-        assert_eq!((start, link.host, link.path), (16, "b.example", "k"));
+        let Address { host, path, .. } = link.address;
+        assert_eq!((start, host, path), (16, "b.example", "k"));
     }
 }

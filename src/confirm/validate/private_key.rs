@@ -88,8 +88,7 @@ impl Key {
     /// same key is recognised in every format.
     fn proof(&self, verdict: Verdict) -> Proof {
         let blob = self.public.blob();
-        let mut proof = Proof::of(verdict)
-            .detail("public_key", self.public.fingerprint())
+        let mut proof = with_public(Proof::of(verdict), &self.public)
             .detail("algorithm", self.public.algorithm())
             .detail("bits", self.public.bits())
             .detail("format", self.format);
@@ -123,6 +122,15 @@ impl Key {
             None => proof.accept(),
         }
     }
+}
+
+/// Names the public half, which is also what a person knows the key by: the secret's own ends are
+/// the dashes of its armor. Four characters tell the keys of a machine apart.
+fn with_public(proof: Proof, public: &Public) -> Proof {
+    const SHOWN: usize = "SHA256:".len() + 4;
+    let fingerprint = public.fingerprint();
+    let label = format!("{}…", fingerprint.get(..SHOWN).unwrap_or_default());
+    proof.detail("public_key", fingerprint).label(label)
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::armor::{self, Block};
 use super::pkcs12::{Container, Lock};
-use super::{Refusal, beginning, decode_while_base64, openpgp, openssh, pkcs};
+use super::{Refusal, beginning, decode_while_base64, openpgp, openssh, pkcs, with_public};
 use crate::confirm::{Candidate, Judgement, Proof};
 use crate::finding::Verdict;
 use crate::rule::Severity;
@@ -36,7 +36,7 @@ fn judge(block: &Block) -> Result<Judgement, Refusal> {
         Err(Refusal::Encrypted) => {
             // The public half lies in the clear.
             let proof = match openssh::public_of_encrypted(&block.bytes) {
-                Ok(public) => locked(block).detail("public_key", public.fingerprint()),
+                Ok(public) => with_public(locked(block), &public),
                 Err(_) => locked(block),
             };
             Ok(proof.accept())
@@ -48,11 +48,12 @@ fn judge(block: &Block) -> Result<Judgement, Refusal> {
 
 /// A key of an algorithm that is not checked further: its structure must fill the block.
 fn foreign(block: &Block) -> Result<Judgement, Refusal> {
-    let mut proof = Proof::of(Verdict::Structure);
+    let mut proof = Proof::of(Verdict::Structure).label(short(block));
     proof.canonical = Some(block.bytes.clone());
     if let Ok(info) = PrivateKeyInfoRef::from_der(&block.bytes) {
         let oid = info.algorithm.oid;
         return Ok(proof
+            .label("PKCS#8")
             .detail("format", "PKCS#8")
             .detail(
                 "algorithm",
@@ -94,9 +95,16 @@ fn algorithm(oid: ObjectIdentifier) -> Option<&'static str> {
         .map(|(_, name)| name)
 }
 
+/// What tells a block without a known public half apart: `EC` of `EC PRIVATE KEY`.
+fn short(block: &Block) -> &str {
+    let label = block.label.trim_end_matches(" BLOCK");
+    label.strip_suffix(" PRIVATE KEY").unwrap_or(label)
+}
+
 /// What is known of a key behind a passphrase: worth knowing, opens nothing by itself.
 fn locked(block: &Block) -> Proof {
     let mut proof = Proof::of(Verdict::Structure)
+        .label(short(block))
         .detail("format", &*block.label)
         .detail("encrypted", true);
     proof.severity = Some(Severity::Low);
@@ -135,6 +143,7 @@ fn pgp(block: &Block) -> Result<Judgement, Refusal> {
     if key.summed {
         proof.verdict = Some(Verdict::Checksum);
     }
+    proof = proof.label("OpenPGP");
     proof.canonical = Some(block.bytes.clone());
     if let Some(fingerprint) = key.fingerprint {
         proof = proof.detail("openpgp_fingerprint", fingerprint);
@@ -172,7 +181,7 @@ pub(super) fn container_proof(container: &Container<'_>) -> Result<Proof, Refusa
     let mut proof = match container.opened() {
         Some(key) => key.proof(verdict),
         None => {
-            let mut proof = Proof::of(verdict);
+            let mut proof = Proof::of(verdict).label("PKCS#12");
             proof.canonical = Some(container.bytes.to_vec());
             proof
         }
