@@ -19,6 +19,7 @@ pub(crate) mod github;
 mod google;
 pub(crate) mod identifiable;
 mod jwt;
+mod key_name;
 mod login;
 mod machine_key;
 mod marketplace;

@@ -13,6 +13,12 @@
     clippy::indexing_slicing
 )]
 
+mod known;
+mod words;
+
+use known::{CODE, HASHES, NAMES};
+pub(super) use words::is_words;
+
 use super::{entropy, placeholder};
 use crate::confirm::{Judgement, Proof};
 
@@ -36,161 +42,6 @@ pub(crate) enum Doubt {
 
 /// Shortest password that is believed, in bytes.
 const SHORTEST: usize = 6;
-
-/// Names of algorithms, encodings and types, stand-ins with digits, and what the manuals of Python,
-/// argon2 and the Google Cloud SDK are written with: none is a password.
-const NAMES: &[&str] = &[
-    "md5",
-    "sha1",
-    "sha256",
-    "sha384",
-    "sha512",
-    "sha-1",
-    "sha-256",
-    "sha-512",
-    "sha512-crypt",
-    "sha256-crypt",
-    "md5-crypt",
-    "bcrypt",
-    "scrypt",
-    "argon2",
-    "argon2i",
-    "argon2id",
-    "pbkdf2",
-    "base64",
-    "base32",
-    "utf8",
-    "utf-8",
-    "utf8mb4",
-    "utf-16",
-    "ntlmv2",
-    "plain",
-    "cleartext",
-    "aes128",
-    "aes256",
-    "aes-128",
-    "aes-256",
-    "x509",
-    "pkcs12",
-    "string",
-    "boolean",
-    "integer",
-    "number",
-    "object",
-    "optional",
-    "required",
-    "disabled",
-    "enabled",
-    "prompt",
-    "default",
-    "unset",
-    "nothing",
-    "invalid",
-    "foobar",
-    "foobarbaz",
-    "foo123",
-    "user123",
-    "pass123",
-    "test123",
-    "test1234",
-    "testing123",
-    "abc123",
-    "passw0rd1",
-    "p4ssw0rd",
-    "pa55w0rd",
-    "hunter2",
-    "hunter42",
-    "secure1",
-    "secure2",
-    "123abpassword",
-    "testtestt3st",
-    "geheim$parole",
-];
-
-/// Ways to write a hash of a password (crypt(3), RFC 2307, Django, Werkzeug, MySQL).
-const HASHES: &[&str] = &[
-    "$1$",
-    "$2a$",
-    "$2b$",
-    "$2x$",
-    "$2y$",
-    "$5$",
-    "$6$",
-    "$7$",
-    "$y$",
-    "$gy$",
-    "$apr1$",
-    "$pbkdf2",
-    "$argon2",
-    "$scrypt",
-    "$sha1$",
-    "{ssha",
-    "{sha",
-    "{md5}",
-    "{smd5}",
-    "{crypt}",
-    "{pbkdf2",
-    "{argon2",
-    "{bcrypt}",
-    "{noop}",
-    "pbkdf2_",
-    "pbkdf2:",
-    "bcrypt$",
-    "argon2$",
-    "scrypt:",
-    "md5$",
-    "sha1$",
-    "01000000d08c9ddf",
-];
-
-/// What stands in program text and markup, and in no password worth the name.
-const CODE: &[&str] = &[
-    "()", "->", "=>", "::", "==", "!=", "&&", "||", "</", "/>", "<%", "%>", "+=", "${", "#{", "{{",
-    "%s", "%+", "%q", "%d", "%v", "%@", "\\n", "\\t", "\\r", "\\d", "\\w", "\\s", ".*", ".+", "(?",
-    "[^", "\\x", "://", "\\$", "&lt;", "&gt;", "{}", "[]", "{0}", "{1}", "???", "--",
-];
-
-/// Words that sentences have and passphrases drawn from a list of words have not.
-const FUNCTION_WORDS: &[&str] = &[
-    "a",
-    "an",
-    "and",
-    "are",
-    "as",
-    "be",
-    "by",
-    "can",
-    "do",
-    "does",
-    "for",
-    "from",
-    "has",
-    "have",
-    "if",
-    "in",
-    "is",
-    "it",
-    "not",
-    "of",
-    "on",
-    "or",
-    "the",
-    "this",
-    "to",
-    "was",
-    "with",
-    "you",
-    "your",
-    "no",
-    "use",
-    "used",
-    "using",
-    "enter",
-    "must",
-    "password",
-    "passphrase",
-    "when",
-];
 
 /// What speaks against a value, if anything does.
 pub(crate) fn doubt(value: &[u8], form: Form) -> Option<Doubt> {
@@ -217,7 +68,7 @@ pub(crate) fn doubt(value: &[u8], form: Form) -> Option<Doubt> {
         return Some(Unlikely(reason));
     }
     if value.contains(&b' ') {
-        return sentence(value);
+        return (!words::is_passphrase(value)).then_some(Impossible("a sentence"));
     }
     if CODE.iter().any(has) || is_code(value, form) {
         return Some(Impossible("program text"));
@@ -238,7 +89,7 @@ pub(crate) fn doubt(value: &[u8], form: Form) -> Option<Doubt> {
         let plain = value.iter().all(u8::is_ascii_digit);
         return (counted || !plain || value.len() < 8).then_some(Unlikely("number"));
     }
-    if is_words(value) || names_itself(&lower) {
+    if is_words(value) || words::names_itself(&lower) {
         return Some(Unlikely("words"));
     }
     if entropy::distinct(value) < 4
@@ -285,72 +136,6 @@ impl Classes {
             .filter(|has| *has)
             .count()
     }
-}
-
-/// Whether a text reads as words joined by nothing, marks or capitals: `db-password`,
-/// `userPassword`, `Contraseña:`. Random letters do not: of twelve of them, one in a hundred texts
-/// has vowels where words have them.
-pub(crate) fn is_words(value: &[u8]) -> bool {
-    let end = value
-        .iter()
-        .rposition(|byte| !matches!(byte, b':' | b'.' | b'!' | b'?' | b'*' | b',' | b'#'))
-        .map_or(0, |at| at.saturating_add(1));
-    let trimmed = value.get(..end).unwrap_or(&[]);
-    let first = trimmed
-        .iter()
-        .position(|byte| !matches!(byte, b'#' | b'.' | b'@' | b':' | b'%' | b'&' | b'*' | b'-'))
-        .unwrap_or(trimmed.len());
-    let body = trimmed.get(first..).unwrap_or(&[]);
-    let is_joint = |byte: &u8| {
-        matches!(
-            byte,
-            b'-' | b'_' | b'.' | b':' | b'/' | b'+' | b'\'' | b'@' | b'#'
-        )
-    };
-    let segments = || body.split(is_joint).filter(|segment| !segment.is_empty());
-    let joined = segments().count() > 1;
-    segments().all(|segment| {
-        let letters = segment
-            .iter()
-            .position(u8::is_ascii_digit)
-            .unwrap_or(segment.len());
-        let (name, digits) = segment.split_at_checked(letters).unwrap_or((segment, &[]));
-        let counted = digits.is_empty()
-            || (joined && digits.len() <= 2 && digits.iter().all(u8::is_ascii_digit));
-        counted && reads_as_words(name)
-    })
-}
-
-/// Whether letters have vowels and consonants where words have them.
-fn reads_as_words(letters: &[u8]) -> bool {
-    let is_letter = |byte: &u8| byte.is_ascii_alphabetic() || !byte.is_ascii();
-    if !letters.iter().all(is_letter) {
-        return false;
-    }
-    let is_vowel = |byte: &u8| {
-        matches!(
-            byte.to_ascii_lowercase(),
-            b'a' | b'e' | b'i' | b'o' | b'u' | b'y'
-        ) || !byte.is_ascii()
-    };
-    let longest = letters.split(is_vowel).map(<[u8]>::len).max().unwrap_or(0);
-    let turns = letters
-        .iter()
-        .zip(letters.iter().skip(1))
-        .filter(|(one, next)| one.is_ascii_lowercase() && next.is_ascii_uppercase())
-        .count();
-    let all_upper = letters.iter().all(u8::is_ascii_uppercase);
-    let sane_case = all_upper || turns.saturating_mul(3) <= letters.len();
-    letters.len() <= 3 || (longest <= 4 && sane_case)
-}
-
-/// A passphrase is four or more lower-case words; anything else with spaces is a sentence.
-fn sentence(value: &[u8]) -> Option<Doubt> {
-    let words: Vec<&[u8]> = value.split(|byte| *byte == b' ').collect();
-    let plain = |word: &&[u8]| word.len() >= 3 && word.iter().all(u8::is_ascii_lowercase);
-    let functional = |word: &&[u8]| FUNCTION_WORDS.iter().any(|known| known.as_bytes() == *word);
-    let passphrase = words.len() >= 4 && words.iter().all(plain) && !words.iter().any(functional);
-    (!passphrase).then_some(Doubt::Impossible("a sentence"))
 }
 
 /// Whether a value is program text rather than a literal.
@@ -478,19 +263,6 @@ fn is_reference(value: &[u8]) -> bool {
     path || extension || resource
 }
 
-/// A value that is the name of what it should be, decorated: `my-password-here`, `DbPassword`.
-fn names_itself(lower: &[u8]) -> bool {
-    const SELF: &[&str] = &["password", "passwd", "passphrase", "passwort"];
-    let named = SELF
-        .iter()
-        .any(|word| memchr::memmem::find(lower, word.as_bytes()).is_some());
-    named
-        && lower.iter().all(|byte| {
-            byte.is_ascii_alphabetic()
-                || matches!(byte, b'-' | b'_' | b'.' | b' ' | b'/' | b':' | b'#')
-        })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -572,14 +344,5 @@ mod tests {
         ] {
             assert!(of(value, Form::Bare).is_some(), "{value}");
         }
-    }
-
-    #[test]
-    fn random_letters_are_no_words() {
-        assert!(is_words(b"authenticationFailed"));
-        assert!(is_words(b"MY_API_TOKEN"));
-        assert!(!is_words(b"xkqzjvwpltmn"));
-        assert!(!is_words(b"aBcDeFgHiJkL"));
-        assert!(!is_words(b"Summer2024"));
     }
 }

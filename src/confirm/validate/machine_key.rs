@@ -22,8 +22,10 @@ pub(super) const VALIDATORS: &[(&str, Validator)] = &[
     ("machine-key-validation", validation),
 ];
 
-/// Bits per digit that a key must show; random hexadecimal shows more than 3.3 at 16 digits.
+/// Bits per digit that a key of 32 digits and more must show.
 const FLOOR: f64 = 3.0;
+/// The same for the sixteen digits of a DES key.
+const FLOOR_SHORT: f64 = 2.5;
 
 static VALIDATION: Pattern =
     Pattern::new(r#"(?i)\bvalidation\s*=\s*\\?["'](?<name>[a-z0-9:]{2,40})"#);
@@ -51,7 +53,11 @@ fn judge(candidate: &Candidate<'_>, algorithm: &Pattern) -> Judgement {
     let key = candidate.secret();
     let lower = key.to_ascii_lowercase();
     // Sixteen random digits are seven different ones or more, all but once in 10,000 times.
-    let enough = if key.len() < 40 { 6 } else { 8 };
+    let (enough, floor) = if key.len() < 32 {
+        (6, FLOOR_SHORT)
+    } else {
+        (8, FLOOR)
+    };
     let mut proof = Proof::of(Verdict::Structure)
         .canonical(lower.as_slice())
         .detail("bits", key.len().saturating_mul(4));
@@ -64,9 +70,7 @@ fn judge(candidate: &Candidate<'_>, algorithm: &Pattern) -> Judgement {
     if placeholder::is_typed(&lower) || repeats(&lower) {
         return proof.suppress("placeholder");
     }
-    if entropy::distinct(&lower) < enough
-        || entropy::bits_per_byte(&lower) < FLOOR.min(2.5 + f64::from(u8::from(key.len() >= 32)))
-    {
+    if entropy::distinct(&lower) < enough || entropy::bits_per_byte(&lower) < floor {
         return Judgement::Reject("not random");
     }
     proof.accept()
