@@ -225,11 +225,12 @@ impl Image {
 #[cfg(test)]
 mod tests {
     use std::fs::{self, File};
+    use std::path::PathBuf;
     use std::time::{Duration, SystemTime};
 
     use super::*;
 
-    fn image(len: usize) -> (tempfile::TempDir, PathBuf, Image) {
+    fn image(len: usize) -> (tempfile::TempDir, std::path::PathBuf, Image) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("disk.img");
         fs::write(&path, vec![1; len]).unwrap();
