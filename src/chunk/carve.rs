@@ -234,3 +234,99 @@ impl Decoder {
         })
     }
 }
+
+#[cfg(test)]
+#[allow(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    reason = "tests write plain numbers"
+)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn decode(codec: Codec, mut stored: &[u8], room: usize) -> Option<(Decoded, Vec<u8>)> {
+        let mut bytes = vec![7; 3];
+        let decoded = Decoder::default().decode(codec, &mut stored, room, &mut bytes);
+        decoded.map(|decoded| (decoded, bytes))
+    }
+
+    /// A ZIP local header with this method and these flags, and a file of one stored block.
+    fn zip(method: u8, flags: u8) -> Vec<u8> {
+        let mut file = b"PK\x03\x04\x14\0".to_vec();
+        file.extend([flags, 0, method, 0]);
+        file.extend([0; 16]);
+        file.extend([1, 0, 2, 0]);
+        file.extend(b"axx\x01\x0b\0\xf4\xffhello world trailing");
+        file
+    }
+
+    #[test]
+    fn a_file_ends_where_its_last_block_ends() {
+        let (decoded, bytes) = decode(Codec::Zip, &zip(8, 8), 1 << 20).unwrap();
+        assert_eq!(bytes, b"hello world");
+        assert_eq!((decoded.header, decoded.stored), (33, 49));
+        assert_eq!(decoded.ending, Ending::Whole);
+        let (decoded, bytes) = decode(Codec::Zip, &zip(8, 8)[..46], 1 << 20).unwrap();
+        assert_eq!(
+            (decoded.ending, bytes.as_slice()),
+            (Ending::Broken, &b"hello wo"[..])
+        );
+        let (decoded, bytes) = decode(Codec::Zip, &zip(8, 8), 8).unwrap();
+        assert_eq!(decoded.ending, Ending::Whole);
+        assert_eq!(bytes, b"hello wo", "no more than was asked for");
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_is_told_from_what_need_not_be() {
+        let ending = |file: &[u8]| decode(Codec::Zip, file, 100).map(|(decoded, _)| decoded.ending);
+        let limited = |limit| Some(Ending::Limited(limit));
+        assert_eq!(ending(&zip(8, 1)), limited(Limit::Encrypted));
+        assert_eq!(ending(&zip(9, 0)), limited(Limit::Unsupported));
+        assert_eq!(ending(&zip(0, 0)), None);
+        assert_eq!(ending(&zip(200, 0)), None);
+    }
+
+    #[test]
+    fn an_lz4_block_repeats_what_it_wrote() {
+        let mut frame = b"\x04\x22\x4d\x18\x60\x40\x82".to_vec();
+        // Three literals, 19 + 2 bytes from 3 bytes back, and one literal at the end.
+        frame.extend([9, 0, 0, 0, 0x3f, b'a', b'b', b'c', 3, 0, 2, 0x10, b'!']);
+        let plain = [&b"abc".repeat(8)[..], b"!"].concat();
+        let cut = decode(Codec::Lz4, &frame, 1000).unwrap();
+        assert_eq!((cut.0.ending, &cut.1), (Ending::Broken, &plain));
+        frame.extend([0; 4]);
+        let whole = decode(Codec::Lz4, &frame, 1000).unwrap();
+        assert_eq!((whole.0.ending, &whole.1), (Ending::Whole, &plain));
+        // A match that begins before the first byte.
+        frame[15] = 4;
+        assert_eq!(decode(Codec::Lz4, &frame, 1000), None);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn any_bytes_after_a_magic_number_are_read_within_bounds(
+            which in 0..Codec::ALL.len(),
+            head in prop::collection::vec(prop_oneof![Just(0_u8), Just(8), any::<u8>()], 0..40),
+            tail in prop::collection::vec(any::<u8>(), 0..600),
+            room in 0_usize..1000,
+        ) {
+            let codec = Codec::ALL[which];
+            let AnchorSpec::Literal { bytes: mut stored, .. } = codec.magic() else {
+                unreachable!("magic numbers are literals");
+            };
+            if codec == Codec::Bzip2 {
+                stored.extend(b"91AY&SY");
+            }
+            stored.extend(head);
+            stored.extend(tail);
+            if let Some((decoded, bytes)) = decode(codec, &stored, room) {
+                prop_assert!(bytes.len() <= room);
+                prop_assert!(decoded.stored <= stored.len() as u64);
+                prop_assert!(decoded.header <= decoded.stored.max(1));
+            }
+        }
+    }
+}
