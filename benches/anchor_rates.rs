@@ -15,7 +15,7 @@ use keydredge::anchor::cpu::Cpu;
 use keydredge::anchor::table::Table;
 use keydredge::anchor::{AnchorSet, Engine, Hit};
 use keydredge::chunk::cut::Cut;
-use keydredge::chunk::{Bytes, Chunk, Origin};
+use keydredge::chunk::{Beyond, Bytes, Chunk, Origin};
 use keydredge::confirm::{Confirmer, Tally};
 use keydredge::image::{ExtentKind, Image, tree};
 use keydredge::rule::load::catalogue;
@@ -147,7 +147,7 @@ fn each_chunk(
         vec![path.to_owned()]
     };
     for file in files {
-        let image = match Image::open(&file) {
+        let image = match Image::open_plain(&file) {
             Ok(image) => image,
             Err(error) if path.is_dir() => {
                 warn(&error.to_string());
@@ -158,6 +158,7 @@ fn each_chunk(
         let origin = Arc::new(Origin {
             input: file.to_string_lossy().into_owned(),
             path: None,
+            inside: None,
         });
         for extent in image
             .extents()
@@ -172,6 +173,7 @@ fn each_chunk(
                     at: ImageOffset(start),
                     body: (piece.body.start - start) as usize..(piece.body.end - start) as usize,
                     window: Bytes::mapped(Arc::clone(image.map()), window),
+                    beyond: Beyond::Nothing,
                 };
                 take(chunk)?;
             }

@@ -225,7 +225,6 @@ impl Image {
 #[cfg(test)]
 mod tests {
     use std::fs::{self, File};
-    use std::path::PathBuf;
     use std::time::{Duration, SystemTime};
 
     use super::*;

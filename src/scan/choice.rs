@@ -36,7 +36,7 @@ pub struct Engines {
 /// What the workers search with.
 enum Worker {
     Reference(Arc<Table>),
-    Cpu(Cpu),
+    Cpu(Box<Cpu>),
 }
 
 impl Worker {
@@ -68,7 +68,7 @@ impl Engines {
         };
         let worker = match wish {
             Wish::Reference => Worker::Reference(Arc::clone(table)),
-            _ => Worker::Cpu(Cpu::new(Arc::clone(table))),
+            _ => Worker::Cpu(Box::new(Cpu::new(Arc::clone(table)))),
         };
         Ok(Self {
             worker,

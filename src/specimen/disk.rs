@@ -160,7 +160,7 @@ fn write_filler<D: Read + Write + Seek>(
     stream: &mut Stream,
 ) -> io::Result<()> {
     let mut bytes = vec![0; len];
-    let name = if index % 2 == 0 {
+    let name = if index.is_multiple_of(2) {
         stream.fill(&mut bytes);
         format!("var/cache/archive-{index:02}.bin")
     } else {

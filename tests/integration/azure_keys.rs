@@ -8,69 +8,15 @@ mod near_misses;
 mod self_proving;
 mod strings;
 
-use std::sync::{Arc, OnceLock};
-
-use keydredge::anchor::reference::Reference;
-use keydredge::anchor::table::Table;
-use keydredge::anchor::{AnchorSet, Engine};
-use keydredge::chunk::{Bytes, Chunk, Origin};
-use keydredge::confirm::overlap::Resolver;
-use keydredge::confirm::{Confirmed, Confirmer};
-use keydredge::rule::load::catalogue;
+use keydredge::confirm::Confirmed;
 use keydredge::specimen::{Stream, expand};
-use keydredge::unit::ImageOffset;
 
-/// The whole catalogue over texts in memory, with the engine that is never wrong.
-struct Scan {
-    confirmer: Confirmer,
-    table: Arc<Table>,
-}
-
-impl Scan {
-    fn shared() -> &'static Self {
-        static SHARED: OnceLock<Scan> = OnceLock::new();
-        SHARED.get_or_init(|| {
-            let rules = Arc::new(catalogue().unwrap());
-            let anchors = Arc::new(AnchorSet::of_rules(&rules));
-            Self {
-                table: Arc::new(Table::compile(&anchors)),
-                confirmer: Confirmer::new(rules, anchors).unwrap(),
-            }
-        })
-    }
-
-    /// What is left when findings that share bytes have been resolved.
-    fn resolved(&self, text: &str) -> Vec<Confirmed> {
-        let chunk = Chunk {
-            sequence: 0,
-            origin: Arc::new(Origin {
-                input: "text".to_owned(),
-                path: None,
-            }),
-            at: ImageOffset(0),
-            body: 0..text.len(),
-            window: Bytes::read(text.as_bytes().into()),
-        };
-        let mut engine = Reference::new(Arc::clone(&self.table));
-        engine.submit(chunk).unwrap();
-        let mut hits = Vec::new();
-        let chunk = engine.collect(&mut hits).unwrap().unwrap();
-        let mut found = Vec::new();
-        self.confirmer.confirm(&chunk, &hits, &mut found);
-        let mut resolver = Resolver::default();
-        resolver.push(found, u64::MAX, self.confirmer.rules())
-    }
-
-    fn type_of(&self, found: &Confirmed) -> &str {
-        let rules = self.confirmer.rules();
-        &rules.type_of(&rules.variants[found.variant]).id
-    }
-}
+use crate::texts::Texts;
 
 /// What is believed to be a secret of this type.
 fn believed(text: &str, secret_type: &str) -> Vec<Confirmed> {
-    let scan = Scan::shared();
-    let mut found = scan.resolved(text);
+    let scan = Texts::shared();
+    let mut found = scan.resolved(text.as_bytes());
     found.retain(|found| found.suppressed.is_none() && scan.type_of(found) == secret_type);
     found
 }

@@ -3,80 +3,30 @@
 
 mod samples;
 
-use std::sync::Arc;
-
-use keydredge::anchor::reference::Reference;
-use keydredge::anchor::table::Table;
-use keydredge::anchor::{AnchorSet, Engine};
-use keydredge::chunk::{Bytes, Chunk, Origin};
-use keydredge::confirm::overlap::Resolver;
-use keydredge::confirm::{Confirmed, Confirmer};
+use keydredge::confirm::Confirmed;
 use keydredge::finding::Verdict;
-use keydredge::rule::RuleSet;
-use keydredge::rule::load::catalogue;
 use keydredge::specimen::{Stream, expand};
-use keydredge::unit::ImageOffset;
 
-/// The whole catalogue over texts in memory: what a scan would report of them.
-struct Scan {
-    rules: Arc<RuleSet>,
-    engine: Reference,
-    confirmer: Confirmer,
+use crate::texts::Texts;
+
+/// The types that are believed, in the order of their secrets.
+fn types(text: &str) -> Vec<String> {
+    let texts = Texts::shared();
+    let found = texts.resolved(text.as_bytes());
+    let believed = found.iter().filter(|found| found.suppressed.is_none());
+    believed
+        .map(|found| texts.type_of(found).to_owned())
+        .collect()
 }
 
-impl Scan {
-    fn new() -> Self {
-        let rules = Arc::new(catalogue().unwrap());
-        let anchors = Arc::new(AnchorSet::of_rules(&rules));
-        let engine = Reference::new(Arc::new(Table::compile(&anchors)));
-        let confirmer = Confirmer::new(Arc::clone(&rules), anchors).unwrap();
-        Self {
-            rules,
-            engine,
-            confirmer,
-        }
-    }
-
-    /// The best of what overlaps, suppressed ones included.
-    fn resolved(&mut self, text: &str) -> Vec<Confirmed> {
-        let bytes = text.as_bytes();
-        let chunk = Chunk {
-            sequence: 0,
-            origin: Arc::new(Origin {
-                input: "text".to_owned(),
-                path: None,
-            }),
-            at: ImageOffset(0),
-            body: 0..bytes.len(),
-            window: Bytes::read(bytes.into()),
-        };
-        let (mut hits, mut found) = (Vec::new(), Vec::new());
-        self.engine.submit(chunk).unwrap();
-        let chunk = self.engine.collect(&mut hits).unwrap().unwrap();
-        self.confirmer.confirm(&chunk, &hits, &mut found);
-        let mut resolver = Resolver::default();
-        resolver.push(found, u64::MAX, &self.rules)
-    }
-
-    fn id(&self, found: &Confirmed) -> &str {
-        &self.rules.type_of(&self.rules.variants[found.variant]).id
-    }
-
-    /// The types that are believed, in the order of their secrets.
-    fn types(&mut self, text: &str) -> Vec<String> {
-        let found = self.resolved(text);
-        let believed = found.iter().filter(|found| found.suppressed.is_none());
-        believed.map(|found| self.id(found).to_owned()).collect()
-    }
-
-    /// The one secret of a type that is believed in a text.
-    #[track_caller]
-    fn only(&mut self, secret_type: &str, text: &str) -> Confirmed {
-        let mut found = self.resolved(text);
-        found.retain(|found| found.suppressed.is_none() && self.id(found) == secret_type);
-        assert_eq!(found.len(), 1, "{secret_type} in {text}");
-        found.remove(0)
-    }
+/// The one secret of a type that is believed in a text.
+#[track_caller]
+fn only(secret_type: &str, text: &str) -> Confirmed {
+    let texts = Texts::shared();
+    let mut found = texts.resolved(text.as_bytes());
+    found.retain(|found| found.suppressed.is_none() && texts.type_of(found) == secret_type);
+    assert_eq!(found.len(), 1, "{secret_type} in {text}");
+    found.remove(0)
 }
 
 fn made(template: &str, seed: usize) -> String {
@@ -85,12 +35,11 @@ fn made(template: &str, seed: usize) -> String {
 
 #[test]
 fn every_sample_is_found_as_what_it_is() {
-    let mut scan = Scan::new();
     for (secret_type, templates) in samples::FOUND {
         assert!(templates.len() >= 10, "{secret_type}");
         for (seed, template) in templates.iter().enumerate() {
             let text = made(template, seed);
-            let types = scan.types(&text);
+            let types = types(&text);
             assert!(
                 types.iter().any(|found| found == secret_type),
                 "{secret_type} not found, but {types:?}: {text}"
@@ -101,12 +50,11 @@ fn every_sample_is_found_as_what_it_is() {
 
 #[test]
 fn no_near_miss_is_found() {
-    let mut scan = Scan::new();
     for (secret_type, templates) in samples::NOT_FOUND {
         assert!(templates.len() >= 10, "{secret_type}");
         for (seed, template) in templates.iter().enumerate() {
             let text = made(template, seed);
-            let types = scan.types(&text);
+            let types = types(&text);
             assert!(
                 types.iter().all(|found| found != secret_type),
                 "{secret_type} found: {text}"
@@ -117,38 +65,35 @@ fn no_near_miss_is_found() {
 
 #[test]
 fn a_password_with_its_user_is_a_login_and_without_one_a_password() {
-    let mut scan = Scan::new();
     let login = made("username: svc_app\npassword: '{password}'\n", 1);
-    assert_eq!(scan.types(&login), ["user-login-credentials"]);
+    assert_eq!(types(&login), ["user-login-credentials"]);
     let password = made("smtp_password: '{password}'\n", 1);
-    assert_eq!(scan.types(&password), ["general-password"]);
+    assert_eq!(types(&password), ["general-password"]);
     let header = made("Authorization: token {github-classic}\n", 1);
-    assert_eq!(scan.types(&header), ["github-personal-access-token"]);
+    assert_eq!(types(&header), ["github-personal-access-token"]);
 }
 
 #[test]
 fn a_login_names_its_user_and_host() {
-    let mut scan = Scan::new();
     let text = made("url = amqp://svc:{password}@mq.acme.corp:5672/v\n", 2);
-    let found = scan.only("user-login-credentials", &text);
+    let found = only("user-login-credentials", &text);
     assert_eq!(found.proof.identity["user"], "svc");
     assert_eq!(found.proof.target.unwrap().name, "mq.acme.corp");
     let text = made("machine git.acme.corp login ops password {password}\n", 2);
-    let found = scan.only("user-login-credentials", &text);
+    let found = only("user-login-credentials", &text);
     assert_eq!(found.proof.target.unwrap().name, "git.acme.corp");
     let text = made(
         "{\"host\":\"db1.acme.corp\",\"user\":\"svc_app\",\"password\":\"{password}\"}",
         2,
     );
-    let found = scan.only("user-login-credentials", &text);
+    let found = only("user-login-credentials", &text);
     assert_eq!(found.proof.identity["user"], "svc_app");
     assert_eq!(found.proof.target.unwrap().name, "db1.acme.corp");
 }
 
 #[test]
 fn a_percent_encoded_password_is_fingerprinted_as_it_is_typed() {
-    let mut scan = Scan::new();
-    let found = scan.only(
+    let found = only(
         "user-login-credentials",
         "https://ops:S3cret%40Home9@git.acme.corp/x",
     );
@@ -158,19 +103,17 @@ fn a_percent_encoded_password_is_fingerprinted_as_it_is_typed() {
 
 #[test]
 fn the_value_of_a_kubernetes_secret_is_read() {
-    let mut scan = Scan::new();
     let text = made("kind: Secret\ndata:\n  password: {password-base64}\n", 3);
-    let found = scan.only("general-password", &text);
+    let found = only("general-password", &text);
     assert_eq!(found.proof.details["encoding"], "base64");
     // Base64 of `changeme-please`.
     let text = "kind: Secret\ndata:\n  password: Y2hhbmdlbWUtcGxlYXNl\n";
-    assert!(scan.types(text).is_empty());
+    assert!(types(text).is_empty());
 }
 
 #[test]
 fn a_signed_link_names_bucket_signer_and_expiry() {
-    let mut scan = Scan::new();
-    let found = scan.only("google-storage-signed-url", &made("{google-signed-v4}", 4));
+    let found = only("google-storage-signed-url", &made("{google-signed-v4}", 4));
     let target = found.proof.target.as_ref().unwrap();
     assert_eq!(
         (target.kind.as_str(), target.name.as_str()),
@@ -183,14 +126,13 @@ fn a_signed_link_names_bucket_signer_and_expiry() {
         "{expires}"
     );
     assert_eq!(found.proof.verdict, Some(Verdict::Structure));
-    let found = scan.only("google-storage-signed-url", &made("{google-signed-v2}", 4));
+    let found = only("google-storage-signed-url", &made("{google-signed-v2}", 4));
     assert_eq!(found.proof.expires.unwrap().as_second(), 1_790_000_000);
     assert_eq!(found.proof.target.unwrap().name, "acme-backups");
 }
 
 #[test]
 fn a_profile_names_its_site_once_for_each_copy_of_the_password() {
-    let mut scan = Scan::new();
     let password = made("{app-service-password}", 5);
     let text = format!(
         "<publishData><publishProfile publishMethod=\"MSDeploy\" publishUrl=\"acme.scm.azurewebsites\
@@ -199,10 +141,13 @@ fn a_profile_names_its_site_once_for_each_copy_of_the_password() {
          publishUrl=\"ftp://waws-prod-am2-001.ftp.azurewebsites.windows.net/site/wwwroot\" \
          userName=\"acme\\$acme\" userPWD=\"{password}\" /></publishData>"
     );
-    let found = scan.resolved(&text);
+    let found = Texts::shared().resolved(text.as_bytes());
     assert_eq!(found.len(), 2);
     for one in found {
-        assert_eq!(scan.id(&one), "azure-app-service-deployment-password");
+        assert_eq!(
+            Texts::shared().type_of(&one),
+            "azure-app-service-deployment-password"
+        );
         assert_eq!(one.secret, password.as_bytes());
         assert_eq!(one.proof.target.unwrap().name, "acme");
     }
@@ -210,12 +155,11 @@ fn a_profile_names_its_site_once_for_each_copy_of_the_password() {
 
 #[test]
 fn a_header_tells_what_its_token_says() {
-    let mut scan = Scan::new();
     let text = made(
         "curl -H 'Authorization: Bearer {http-jwt}' https://api.acme.corp/v1",
         6,
     );
-    let found = scan.only("http-authorization-header", &text);
+    let found = only("http-authorization-header", &text);
     assert_eq!(found.proof.identity["issuer"], "https://id.acme.corp");
     assert_eq!(found.proof.expires.unwrap().as_second(), 1_790_000_000);
     assert_eq!(found.proof.target.unwrap().name, "api.acme.corp");
@@ -223,19 +167,18 @@ fn a_header_tells_what_its_token_says() {
         "Host: ci.acme.corp\r\nAuthorization: Basic {basic-login}\r\n",
         6,
     );
-    let found = scan.only("http-authorization-header", &text);
+    let found = only("http-authorization-header", &text);
     assert_eq!(found.proof.identity["user"], "deploy");
     assert_eq!(found.proof.verdict, Some(Verdict::Structure));
 }
 
 #[test]
 fn an_escaped_machine_key_spans_its_digits() {
-    let mut scan = Scan::new();
     let key = made("{machine-key-128}", 7);
     let text = format!(
         "{{\"config\":\"<machineKey validationKey=\\\"{key}\\\" validation=\\\"SHA1\\\" />\"}}"
     );
-    let found = scan.only("asp-net-machine-key", &text);
+    let found = only("asp-net-machine-key", &text);
     assert_eq!(found.secret, key.as_bytes());
     assert_eq!(found.proof.details["algorithm"], "SHA1");
     assert_eq!(found.proof.details["bits"], 512);

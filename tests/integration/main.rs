@@ -6,6 +6,7 @@
     clippy::print_stdout,
     clippy::print_stderr,
     missing_docs,
+    unreachable_pub,
     reason = "test helpers"
 )]
 
@@ -32,4 +33,5 @@ mod rules;
 mod scan;
 #[cfg(feature = "gpu")]
 mod shaders;
+mod texts;
 mod volumes;

@@ -5,79 +5,35 @@ mod deployment;
 
 use std::path::Path;
 use std::process::{Command, Output};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
-use keydredge::anchor::cpu::Cpu;
-use keydredge::anchor::table::Table;
-use keydredge::anchor::{AnchorSet, Engine};
-use keydredge::chunk::{Beyond, Bytes, Chunk, Origin};
-use keydredge::confirm::{Confirmed, Confirmer};
+use keydredge::confirm::Confirmed;
 use keydredge::finding::Verdict;
-use keydredge::rule::load::catalogue;
 use keydredge::specimen::{Stream, maker};
-use keydredge::unit::ImageOffset;
 use tempfile::TempDir;
+
+use crate::texts::Texts;
 
 const MANAGEMENT: &str = "azure-subscription-management-certificate";
 
-/// What the catalogue says of a text: the findings of one type, best verdict first.
-struct Scanner {
-    confirmer: Confirmer,
-    engine: Cpu,
-}
-
-impl Scanner {
-    fn shared() -> &'static Self {
-        static SHARED: OnceLock<Scanner> = OnceLock::new();
-        SHARED.get_or_init(|| {
-            let rules = Arc::new(catalogue().unwrap());
-            let anchors = Arc::new(AnchorSet::of_rules(&rules));
-            Self {
-                engine: Cpu::new(Arc::new(Table::compile(&anchors))),
-                confirmer: Confirmer::new(rules, anchors).unwrap(),
-            }
-        })
-    }
-
-    fn find(&self, secret_type: &str, text: &[u8]) -> Vec<Confirmed> {
-        let chunk = Chunk {
-            sequence: 0,
-            origin: Arc::new(Origin {
-                input: "test".to_owned(),
-                path: None,
-                inside: None,
-            }),
-            at: ImageOffset(0),
-            body: 0..text.len(),
-            window: Bytes::read(text.into()),
-            beyond: Beyond::Nothing,
-        };
-        let mut engine = self.engine.for_thread();
-        engine.submit(chunk).unwrap();
-        let mut hits = Vec::new();
-        let chunk = engine.collect(&mut hits).unwrap().unwrap();
-        let mut found = Vec::new();
-        self.confirmer.confirm(&chunk, &hits, &mut found);
-        let rules = self.confirmer.rules();
-        found.retain(|one| rules.type_of(&rules.variants[one.variant]).id == secret_type);
-        found
-    }
-
-    fn variant(&self, found: &Confirmed) -> &str {
-        &self.confirmer.rules().variants[found.variant].name
-    }
+/// What the catalogue says of a text: all that is found of one type.
+fn find(secret_type: &str, text: &[u8]) -> Vec<Confirmed> {
+    let texts = Texts::shared();
+    let mut found = texts.confirmed(text);
+    found.retain(|one| texts.type_of(one) == secret_type);
+    found
 }
 
 /// The one SSH key that lies in a text.
 fn ssh_key(text: &[u8]) -> Confirmed {
-    let mut found = Scanner::shared().find("ssh-private-key", text);
-    found.retain(|one| Scanner::shared().variant(one) != "openssh-magic");
+    let mut found = find("ssh-private-key", text);
+    found.retain(|one| Texts::shared().variant(one).name != "openssh-magic");
     assert_eq!(found.len(), 1, "{}", String::from_utf8_lossy(text));
     found.remove(0)
 }
 
 fn nothing(text: &[u8]) -> bool {
-    Scanner::shared().find("ssh-private-key", text).is_empty()
+    find("ssh-private-key", text).is_empty()
 }
 
 fn detail<'a>(found: &'a Confirmed, name: &str) -> &'a str {
@@ -499,7 +455,7 @@ fn a_key_is_found_where_people_paste_it() {
 #[test]
 fn a_key_without_its_armor_is_found_by_its_magic() {
     let text = format!("key={} and more words", specimen("ssh-openssh-bare"));
-    let found = Scanner::shared().find("ssh-private-key", text.as_bytes());
+    let found = find("ssh-private-key", text.as_bytes());
     assert_eq!(found.len(), 1);
     assert_eq!(detail(&found[0], "algorithm"), "ssh-ed25519");
 }
@@ -578,7 +534,7 @@ proptest::proptest! {
         text.drain(cut..end);
         for (secret_type, most) in [("ssh-private-key", 8), ("private-key", 8), (MANAGEMENT, 3)] {
             // Whatever is left whole is found, once per way that leads to it.
-            let found = Scanner::shared().find(secret_type, &text);
+            let found = find(secret_type, &text);
             proptest::prop_assert!(found.len() <= most, "{}: {}", secret_type, found.len());
         }
     }
@@ -597,8 +553,8 @@ fn a_key_after_many_headers_without_one_is_found() {
 
 #[test]
 fn every_example_of_the_rules_is_found_by_its_own_variant() {
-    let scanner = Scanner::shared();
-    let rules = scanner.confirmer.rules();
+    let texts = Texts::shared();
+    let rules = texts.rules();
     let types = ["ssh-private-key", "private-key", MANAGEMENT];
     for variant in &rules.variants {
         let secret_type = &rules.type_of(variant).id;
@@ -606,8 +562,10 @@ fn every_example_of_the_rules_is_found_by_its_own_variant() {
             continue;
         }
         let found_in = |text: &str| {
-            let found = scanner.find(secret_type, text.as_bytes());
-            found.iter().any(|one| scanner.variant(one) == variant.name)
+            let found = find(secret_type, text.as_bytes());
+            found
+                .iter()
+                .any(|one| texts.variant(one).name == variant.name)
         };
         for template in &variant.examples {
             let (before, rest) = template.split_once('{').unwrap();

@@ -7,66 +7,37 @@ mod planted;
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
 
-use keydredge::anchor::cpu::Cpu;
-use keydredge::anchor::table::Table;
-use keydredge::anchor::{AnchorSet, Engine};
-use keydredge::chunk::{Beyond, Bytes, Chunk, Origin};
-use keydredge::confirm::{Confirmed, Confirmer};
+use keydredge::confirm::Confirmed;
 use keydredge::finding::Verdict;
 use keydredge::rule::load::{self, CATALOGUE};
 use keydredge::rule::{RuleSet, Severity};
 use keydredge::specimen::check::check;
 use keydredge::specimen::{Stream, expand};
-use keydredge::unit::ImageOffset;
 
-/// The whole catalogue over texts in memory, with the engine that is never wrong.
+use crate::texts::Texts;
+
+/// The catalogue over texts in memory.
 pub(crate) struct Scan {
-    rules: Arc<RuleSet>,
-    engine: Cpu,
-    confirmer: Confirmer,
+    rules: &'static RuleSet,
 }
 
 impl Scan {
     pub(crate) fn new() -> Self {
-        let rules = Arc::new(load::catalogue().unwrap());
-        let anchors = Arc::new(AnchorSet::of_rules(&rules));
-        let engine = Cpu::new(Arc::new(Table::compile(&anchors)));
-        let confirmer = Confirmer::new(Arc::clone(&rules), anchors).unwrap();
         Self {
-            rules,
-            engine,
-            confirmer,
+            rules: Texts::shared().rules(),
         }
     }
 
     fn run(&mut self, text: &[u8]) -> Vec<Confirmed> {
-        let chunk = Chunk {
-            sequence: 0,
-            origin: Arc::new(Origin {
-                input: "text".to_owned(),
-                path: None,
-                inside: None,
-            }),
-            at: ImageOffset(0),
-            body: 0..text.len(),
-            window: Bytes::read(text.into()),
-            beyond: Beyond::Nothing,
-        };
-        let (mut hits, mut found) = (Vec::new(), Vec::new());
-        self.engine.submit(chunk).unwrap();
-        let chunk = self.engine.collect(&mut hits).unwrap().unwrap();
-        self.confirmer.confirm(&chunk, &hits, &mut found);
-        found
+        Texts::shared().confirmed(text)
     }
 
     /// What is believed to be a secret of this type.
     pub(crate) fn believed(&mut self, text: &[u8], secret_type: &str) -> Vec<Confirmed> {
         let mut found = self.run(text);
         found.retain(|found| {
-            let variant = &self.rules.variants[found.variant];
-            found.suppressed.is_none() && self.rules.type_of(variant).id == secret_type
+            found.suppressed.is_none() && Texts::shared().type_of(found) == secret_type
         });
         found
     }

@@ -175,7 +175,7 @@ mod tests {
             ));
         }
         assert!(!base32_holds(
-            "deadbeef".repeat(7)[..52].as_bytes(),
+            &"deadbeef".repeat(7).as_bytes()[..52],
             Holder::Person
         ));
         assert!(!base32_holds(b"", Holder::Person));

@@ -7,17 +7,19 @@ use keydredge::finding::Verdict;
 use keydredge::rule::Severity;
 use tempfile::TempDir;
 
-use super::{MANAGEMENT, Scanner, detail, listed, read, run, specimen, text_of};
+use crate::texts::Texts;
+
+use super::{MANAGEMENT, detail, find, listed, read, run, specimen, text_of};
 
 /// The one private key that lies in a text.
 fn key(text: &[u8]) -> Confirmed {
-    let mut found = Scanner::shared().find("private-key", text);
+    let mut found = find("private-key", text);
     assert_eq!(found.len(), 1, "{}", String::from_utf8_lossy(text));
     found.remove(0)
 }
 
 fn nothing(secret_type: &str, text: &[u8]) -> bool {
-    Scanner::shared().find(secret_type, text).is_empty()
+    find(secret_type, text).is_empty()
 }
 
 #[test]
@@ -219,8 +221,7 @@ fn containers_of_openssl_are_opened_with_the_empty_password() {
     let mut broken = base64("modern").into_bytes();
     broken[1000] = if broken[1000] == b'A' { b'B' } else { b'A' };
     assert!(
-        Scanner::shared()
-            .find("private-key", &broken)
+        find("private-key", &broken)
             .iter()
             .all(|one| { one.proof.severity == Some(Severity::Medium) })
     );
@@ -244,10 +245,10 @@ fn management_certificates_name_their_subscriptions() {
         base64("modern")
     );
     for text in [&newer, &older] {
-        let found = Scanner::shared().find(MANAGEMENT, text.as_bytes());
+        let found = find(MANAGEMENT, text.as_bytes());
         let found = found
             .iter()
-            .find(|one| Scanner::shared().variant(one) == "publishsettings")
+            .find(|one| Texts::shared().variant(one).name == "publishsettings")
             .unwrap();
         assert_eq!(found.proof.verdict, Some(Verdict::Checksum));
         let target = found.proof.target.as_ref().unwrap();
@@ -261,7 +262,7 @@ fn management_certificates_name_their_subscriptions() {
     let locked = format!("ManagementCertificate=\"{}\"", base64("locked"));
     assert!(nothing(MANAGEMENT, locked.as_bytes()));
     let near = format!("azure subscription certificate: {}", base64("modern"));
-    assert_eq!(Scanner::shared().find(MANAGEMENT, near.as_bytes()).len(), 1);
+    assert_eq!(find(MANAGEMENT, near.as_bytes()).len(), 1);
     assert!(nothing(MANAGEMENT, base64("modern").as_bytes()));
 }
 
@@ -291,7 +292,7 @@ fn service_accounts_name_their_account() {
         format!("{{\"key\": {within}}}"),
         format!("x = {twice}"),
     ] {
-        let found = Scanner::shared().find("private-key", text.as_bytes());
+        let found = find("private-key", text.as_bytes());
         let found = found
             .iter()
             .find(|one| Scanner::shared().variant(one) == "gcp-service-account-json")
@@ -306,7 +307,7 @@ fn service_accounts_name_their_account() {
     let public = "image-pulling@authenticated-image-pulling.iam.gserviceaccount.com";
     let email = value["client_email"].as_str().unwrap();
     let text = text.replace(email, public);
-    let found = Scanner::shared().find("private-key", text.as_bytes());
+    let found = find("private-key", text.as_bytes());
     assert!(
         found
             .iter()

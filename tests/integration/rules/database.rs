@@ -322,7 +322,7 @@ fn misread(
     secret_type: &str,
 ) -> Option<String> {
     let found = scan.run(text.as_bytes());
-    let kept = Resolver::default().push(found, u64::MAX, &scan.rules);
+    let kept = Resolver::default().push(found, u64::MAX, scan.rules);
     let kept: Vec<_> = kept
         .iter()
         .map(|found| {
