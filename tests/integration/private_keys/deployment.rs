@@ -295,7 +295,7 @@ fn service_accounts_name_their_account() {
         let found = find("private-key", text.as_bytes());
         let found = found
             .iter()
-            .find(|one| Scanner::shared().variant(one) == "gcp-service-account-json")
+            .find(|one| Texts::shared().variant(one).name == "gcp-service-account-json")
             .unwrap_or_else(|| panic!("{text}"));
         assert_eq!(found.proof.identity["client_email"], value["client_email"]);
         assert_eq!(found.proof.identity["project"], "specimen-project");
