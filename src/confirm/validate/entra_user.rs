@@ -196,10 +196,11 @@ mod tests {
     use super::*;
 
     fn found(text: &str) -> Option<String> {
-        let end = text.find(".onmicrosoft.com").unwrap() + 16;
-        let start = text[..end]
-            .rfind(['"', '\'', ' ', '=', '\n'])
-            .map_or(0, |at| at + 1);
+        let (before, _) = text.split_once(".onmicrosoft.com").unwrap();
+        let marks = ['"', '\'', ' ', '=', '\n'];
+        let name = before.rsplit(marks).next().unwrap();
+        let start = before.len().saturating_sub(name.len());
+        let end = before.len().saturating_add(16);
         password_near(text.as_bytes(), &(start..end)).map(|(value, ..)| context::text(value))
     }
 

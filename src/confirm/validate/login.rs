@@ -337,7 +337,8 @@ mod tests {
 
     fn user(text: &str) -> Option<String> {
         let at = text.find("PW").unwrap();
-        user_near(text.as_bytes(), &(at..at + 2)).map(|(user, _)| context::text(&user))
+        user_near(text.as_bytes(), &(at..at.saturating_add(2)))
+            .map(|(user, _)| context::text(&user))
     }
 
     #[test]
