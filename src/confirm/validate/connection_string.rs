@@ -14,6 +14,12 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::context::Pattern;
+
+/// Between two strings of a program that make one: `;" + "`, or a line end.
+static JOINT: Pattern =
+    Pattern::new(r#"["'][ \t]*(?:& _|[+.&\\])?\s*[+.&]?\s*[rRfFuUbB@$]{0,2}["']"#);
+
 /// One `key=value`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Field<'t> {
@@ -137,6 +143,14 @@ fn quoted_len(value: &[u8], close: u8) -> Option<usize> {
     }
 }
 
+/// A list that is written as several strings of a program, one after another, as one.
+pub(crate) fn joined(text: &[u8]) -> Cow<'_, [u8]> {
+    match JOINT.regex() {
+        Some(joint) => joint.replace_all(text, &b""[..]),
+        None => Cow::Borrowed(text),
+    }
+}
+
 /// The list around a place: to the line end, quote or angle bracket on either side.
 pub(crate) fn list_around<'t>(text: &'t [u8], place: &Range<usize>) -> &'t [u8] {
     let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r' | b'"' | b'\'' | b'<' | b'>' | b'`' | 0);
@@ -166,6 +180,19 @@ mod tests {
         assert_eq!(get("pwd").unwrap(), "p}q;");
         assert_eq!(get("empty"), None);
         assert_eq!(get("last").unwrap(), "1=2");
+    }
+
+    #[test]
+    fn strings_of_a_program_are_joined() {
+        for text in [
+            "'Driver={x};'\n    r'Pwd=p;'",
+            "\"Driver={x};\" +\n  \"Pwd=p;\"",
+            "\"Driver={x};\"\n  . \"Pwd=p;\"",
+            "\"Driver={x};\" & _\r\n\"Pwd=p;\"",
+        ] {
+            let joined = joined(text.as_bytes());
+            assert_eq!(value_of(&fields(&joined), &["pwd"]).unwrap(), "p", "{text}");
+        }
     }
 
     #[test]

@@ -124,6 +124,14 @@ const LOGINS: &[&str] = &[
     "data \"x\" \"y\" {\n  host     = \"HOST\"\n  password = \"<<{password}>>\"\n}\n",
     "df.option(\"url\", \"jdbc:x://HOST/crm\").option(\"user\", \"app\").option(\"password\", \"<<{password}>>\")",
     "\u{0}DB_ADDR=HOST\u{0}DB_PASSWORD=<<{password}>>\u{0}",
+    "db:\n  host: ${DB_ADDR:HOST}\n  password: ${DB_PASSWORD:<<{password}>>}\n",
+    "DB_ADDR=\"${DB_ADDR:-HOST}\"\nDB_PASSWORD=\"${DB_PASSWORD:-<<{password}>>}\"\n",
+    "host=os.getenv('A', 'HOST'), password=os.getenv('DB_PASSWORD', '<<{password}>>')",
+    "host: process.env.A || 'HOST', password: process.env.B_PASSWORD || '<<{password}>>'",
+    "| Server | `HOST` |\n| User | `app` |\n| Password | `<<{password}>>` |\n",
+    "{\"cells\":[\"c = connect(host=\\\"HOST\\\",\\n\",\"  password=\\\"<<{password}>>\\\")\\n\"]}",
+    "c = ('Server=HOST;'\n     'Uid=app;'\n     'Pwd=<<{password}>>;')\n",
+    "c = \"Server=HOST;\" +\n    \"Uid=app;\" +\n    \"Pwd=<<{password}>>\";\n",
     // calls
     "DriverManager.getConnection(\"jdbc:x://HOST:PORT/crm\", \"app\", \"<<{password}>>\");",
     "$db = new PDO('x:host=HOST;dbname=crm;charset=utf8', 'app', '<<{password}>>');",
@@ -193,6 +201,9 @@ const LOOK_ALIKES: &[&str] = &[
     "mysql -h HOST -u app -P 3306 -p crm\n",
     "HOST:5432:crm:app:\n",
     "psql 'host=HOST user=app password=$PGPASSWORD'\n",
+    "Server=$HOST;User Id=app;Password={password};",
+    "mysql -h HOST --password=`az account get-access-token --query accessToken`\n",
+    "'Server=' + host + ';Pwd=' + password # HOST",
     "ping HOST # password is {password}\n",
 ];
 

@@ -21,10 +21,13 @@ const FIELDS: usize = 400;
 /// order of their names, and a database has many.
 const ATTRIBUTES: usize = 4000;
 
+/// Shortest password that is believed on its field's name alone, in bytes.
+const SHORTEST: usize = 4;
+
 /// A field and its value, written as `name = value`, as an XML attribute or element, as a record
 /// of name and value, or as a parameter of a template.
 static PASSWORD: Pattern = Pattern::new(
-    r#"(?i)(?<name>[a-z0-9_.$-]{0,48}?)(?:password|passwd|_pwd|_pass|_pw|\bpwd|\bpass|(?-i:[a-z]Pwd|[a-z]Pass))(?:(?:["']?\s{0,40}[,;]?\s{0,40}["']?(?:parameter|option)?value["']?\s{0,8}[:=]>?\s{0,8}|["']?\s{0,4}:\s{0,8}\{\s{0,40}["']?(?:default)?value["']?\s{0,8}:\s{0,8}|</\w{1,12}>\s{0,40}<\w{1,12}>|["'\]]{0,2}\s{0,8}(?:=>|:=|[:=])[ \t]{0,8}|["'\]]{1,2}\s{0,8},\s{0,8})(?:"(?<quoted>[^"\r\n\x00]{4,128})"|'(?<single>[^'\r\n\x00]{4,128})'|(?<bare>[^\s"'`<>,;&\x00-\x1f]{4,128}))|>(?<element>[^<>\r\n\x00]{4,128})</)"#,
+    r#"(?i)(?<name>[a-z0-9_.$-]{0,48}?)(?:password|passwd|_pwd|_pass|_pw|\bpwd|\bpass|(?-i:[a-z]Pwd|[a-z]Pass))(?:(?:["']?\s{0,40}[,;]?\s{0,40}["']?(?:parameter|option)?value["']?\s{0,8}[:=]>?\s{0,8}|["']?\s{0,4}:\s{0,8}\{\s{0,40}["']?(?:default)?value["']?\s{0,8}:\s{0,8}|</\w{1,12}>\s{0,40}<\w{1,12}>|["'\]]{0,2}[*_]{0,2}\s{0,8}(?:=>|:=|[:=]|\|\||\?\?|\?:)[*_]{0,2}[ \t]{0,8}|[`*_]{0,2}[ \t]{0,30}\|[ \t]{0,8}|["'\]]{1,2}\s{0,8},\s{0,8})(?:"(?<quoted>[^"\r\n\x00]{4,128})"|'(?<single>[^'\r\n\x00]{4,128})'|`(?<tick>[^`\s]{4,128})`|(?<bare>[^\s"'`|<>,;&\x00-\x1f]{1,128}))|>(?<element>[^<>\r\n\x00]{4,128})</)"#,
 );
 
 static USER: Pattern = Pattern::new(
@@ -48,7 +51,6 @@ struct Password<'t> {
     name: &'t [u8],
     value: &'t [u8],
     at: Range<usize>,
-    is_bare: bool,
     is_quoted: bool,
 }
 
@@ -64,9 +66,8 @@ pub(super) fn read(candidate: &Candidate<'_>, service: Service) -> Judgement {
         gap_between(at, &place) <= FIELDS || (resource.start <= at.start && at.end <= resource.end)
     };
     // One in the same record before one beyond its end, one after the host before one before it.
-    let password = PASSWORD
-        .find_all(window)
-        .filter_map(|found| password_of(window, &found))
+    let password = passwords(window)
+        .into_iter()
         .filter(|password| in_reach(&password.at) && FOREIGN.first(password.name).is_none())
         .filter(|password| !is_section_between(window, &place, &password.at))
         .min_by_key(|password| {
@@ -80,19 +81,23 @@ pub(super) fn read(candidate: &Candidate<'_>, service: Service) -> Judgement {
     let Some(Password {
         value,
         at,
-        is_bare,
         is_quoted,
         ..
     }) = password
     else {
         return Judgement::Reject("no password in the same block");
     };
+    // What is used where the variable is not set is as good as any other value.
+    let (value, at, is_quoted) = match default_of(value) {
+        Some(inner) => {
+            let at = at.start.saturating_add(inner.start)..at.start.saturating_add(inner.end);
+            (window.get(at.clone()).unwrap_or(&[]), at, false)
+        }
+        None => (value, at, is_quoted),
+    };
     let rest = window.get(at.end..).unwrap_or(&[]);
     if unescape::looks_escaped(value, rest) {
         return Judgement::Reject("escaped: another reading of the window is right");
-    }
-    if is_bare && is_code(value) {
-        return Judgement::Reject("an expression, not a value");
     }
     let near = |pattern: &Pattern, group: &str| {
         let found = pattern.nearest(window, &at, FIELDS)?;
@@ -115,28 +120,70 @@ pub(super) fn read(candidate: &Candidate<'_>, service: Service) -> Judgement {
     login::judge(value, raw.unwrap_or(value), endpoint.is_printed(), proof)
 }
 
+/// The passwords in a text. What stands after the name of a field may be an expression that holds
+/// the next field: `password = getenv("DB_PASSWORD", "...")`.
+fn passwords(text: &[u8]) -> Vec<Password<'_>> {
+    let mut found = Vec::new();
+    let mut from = 0;
+    while let Some(captures) = PASSWORD
+        .regex()
+        .and_then(|regex| regex.captures_at(text, from))
+    {
+        let Some(whole) = captures.get(0) else {
+            break;
+        };
+        let code = captures
+            .name("bare")
+            .filter(|bare| is_code(bare.as_bytes()));
+        from = match code {
+            Some(code) => code.start(),
+            None => {
+                found.extend(password_of(text, &captures));
+                whole.end()
+            }
+        };
+    }
+    found
+}
+
 fn password_of<'t>(window: &'t [u8], found: &regex::bytes::Captures<'t>) -> Option<Password<'t>> {
     let name = found.name("name").map_or(&[][..], |name| name.as_bytes());
     if let Some(bare) = found.name("bare") {
         let at = bare.start()..bare_end(window, found.get(0)?.start(), &bare.range());
+        if at.len() < SHORTEST {
+            return None;
+        }
         return Some(Password {
             name,
             value: window.get(at.clone())?,
             at,
-            is_bare: true,
             is_quoted: false,
         });
     }
-    let group = ["quoted", "single", "element"]
+    let group = ["quoted", "single", "tick", "element"]
         .into_iter()
         .find_map(|name| found.name(name))?;
     Some(Password {
         name,
         value: group.as_bytes(),
         at: group.range(),
-        is_bare: false,
-        is_quoted: found.name("element").is_none(),
+        is_quoted: found.name("quoted").or(found.name("single")).is_some(),
     })
+}
+
+/// Where `VALUE` lies in `${NAME:-VALUE}` of a shell or `${NAME:VALUE}` of Spring.
+fn default_of(value: &[u8]) -> Option<Range<usize>> {
+    let inner = value.strip_prefix(b"${")?.strip_suffix(b"}")?;
+    let colon = inner.iter().position(|byte| *byte == b':')?;
+    let (name, default) = inner.split_at_checked(colon)?;
+    let lead: usize = if default.starts_with(b":-") { 2 } else { 1 };
+    let is_plain = name
+        .iter()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(byte))
+        && !default.contains(&b'{')
+        && default.len() > lead.saturating_add(3);
+    let start = colon.saturating_add(lead).saturating_add(2);
+    is_plain.then(|| start..value.len().saturating_sub(1))
 }
 
 /// Where a value without quotes ends. In a list of arguments that is the comma; a setting on a
@@ -252,10 +299,9 @@ fn is_code(value: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn passwords(text: &str) -> Vec<String> {
-        PASSWORD
-            .find_all(text.as_bytes())
-            .filter_map(|found| password_of(text.as_bytes(), &found))
+    fn values(text: &str) -> Vec<String> {
+        passwords(text.as_bytes())
+            .iter()
             .map(|found| context::text(found.value))
             .collect()
     }
@@ -277,16 +323,33 @@ mod tests {
             "password = \"hunter2\"",
             "os.environ[\"PGPASSWORD\"] = 'hunter2'",
             "dbPwd: hunter2,",
+            "| Password | `hunter2` |",
+            "**Password:** `hunter2`",
+            "process.env.DB_PASSWORD || 'hunter2'",
+            "os.environ.get('DB_PASSWORD', 'hunter2')",
+            "password=os.getenv('DB_PASSWORD', 'hunter2')",
         ] {
-            assert_eq!(passwords(text), ["hunter2"], "{text}");
+            assert_eq!(values(text), ["hunter2"], "{text}");
         }
-        assert_eq!(passwords("export A_PASSWORD=a,b;c&d\n"), ["a,b;c&d"]);
-        assert_eq!(passwords("  password=abcd,\n"), ["abcd"]);
-        assert_eq!(passwords("f(password=abcd, x=1)"), ["abcd"]);
-        assert_eq!(
-            passwords("DB_PASSWORD=\nDB_USER=app\n"),
-            Vec::<String>::new()
-        );
+        assert_eq!(values("export A_PASSWORD=a,b;c&d\n"), ["a,b;c&d"]);
+        assert_eq!(values("  password=abcd,\n"), ["abcd"]);
+        assert_eq!(values("f(password=abcd, x=1)"), ["abcd"]);
+        assert_eq!(values("DB_PASSWORD=\nDB_USER=app\n"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_default_of_a_variable_is_a_value() {
+        let of = |text: &'static str| default_of(text.as_bytes()).map(|at| &text[at]);
+        assert_eq!(of("${DB_PASSWORD:-hunter2}"), Some("hunter2"));
+        assert_eq!(of("${db.password:hunter2}"), Some("hunter2"));
+        for text in [
+            "${DB_PASSWORD}",
+            "${DB_PASSWORD:-}",
+            "${A:${B:hunter2}}",
+            "hunter2",
+        ] {
+            assert_eq!(of(text), None, "{text}");
+        }
     }
 
     #[test]

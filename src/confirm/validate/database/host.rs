@@ -111,7 +111,9 @@ impl Endpoint {
             [next, ..] => next.is_ascii_alphanumeric() || matches!(next, b'-' | b'_'),
             [] => false,
         };
-        if goes_on {
+        // `$server.database...` is the name of a variable, `%s.database...` a format.
+        let before = place.start.checked_sub(1).and_then(|at| text.get(at));
+        if goes_on || matches!(before, Some(b'$' | b'%')) {
             return None;
         }
         Self::of(&context::text(text.get(place.clone())?))
@@ -425,6 +427,8 @@ mod tests {
             "srv.database.windows.net.evil.example",
             "srv.database.windows.network",
             "srv.database.windows.net-x",
+            "$srv.database.windows.net",
+            "%s.database.windows.net",
             "db.c9akciq32abc.eu-west-1.rds.amazonaws.community",
         ] {
             assert_eq!(hosts(text), Vec::<String>::new(), "{text}");

@@ -66,7 +66,9 @@ fn list(candidate: &Candidate<'_>) -> Judgement {
     let text = connection_string::list_around(candidate.window, &whole);
     let (value, inner) = unquote(raw);
     let place = at.start.saturating_add(inner.start)..at.start.saturating_add(inner.end);
-    judge(text, &connection_string::fields(text), &value, raw, place)
+    let text = connection_string::joined(text);
+    let fields = connection_string::fields(&text);
+    judge(&text, &fields, &value, raw, place)
 }
 
 /// A connection string that is percent-encoded as a whole.

@@ -166,7 +166,7 @@ fn login_in(
             let list = if form == Form::Encoded {
                 Cow::Owned(plus_to_space(&unescape::percent_value(list)))
             } else {
-                Cow::Borrowed(list)
+                connection_string::joined(list)
             };
             let fields = connection_string::fields(&list);
             Login {
