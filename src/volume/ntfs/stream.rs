@@ -43,8 +43,8 @@ const LONGEST_LIST: u64 = 1 << 20;
 
 const COMPRESSED: u16 = 0x00ff;
 const ENCRYPTED: u16 = 0x4000;
-/// Widest compression unit that is believed, as an exponent of two; 4 is the only one in use.
-const WIDEST_UNIT: u16 = 8;
+/// Widest compression unit, as an exponent of two, and the only one in use.
+const WIDEST_UNIT: u16 = 4;
 
 /// A file and its streams.
 #[derive(Debug)]
@@ -350,13 +350,15 @@ impl Ntfs {
 
     /// What records without a base that knows them still say of it.
     fn orphans(&self, base: Reference, records: &[Record]) -> File {
+        let deleted = records.iter().all(|record| record.deleted);
         let mut file = File {
             node: NodeId(base.record),
-            deleted: records.iter().all(|record| record.deleted),
+            deleted,
             is_directory: false,
             streams: Vec::new(),
             extensions: Vec::new(),
-            sound: true,
+            // A live file would know them.
+            sound: deleted,
         };
         for record in records {
             file.add(record, self.boot.clusters);

@@ -168,10 +168,14 @@ pub(super) fn check_allocation(image: &Path, volumes: &Volumes, block: u64) {
         .map(|(number, _)| number * block + 1)
         .collect();
     for ((number, allocated), owners) in listed.iter().zip(owners(volumes, &places)) {
-        let live = matches!(
-            owners[0].state,
-            State::Allocated | State::Metadata | State::JournalCopy | State::Slack
-        );
+        // The slack of a deleted file is in no one's use either.
+        let live = match owners[0].state {
+            State::Slack => !owners[0].deleted,
+            state => matches!(
+                state,
+                State::Allocated | State::Metadata | State::JournalCopy
+            ),
+        };
         assert_eq!(live, *allocated, "block {number}: {owners:?}");
         let lost = owners[0].detail.as_deref() == Some("in use, but by no file");
         assert!(!lost, "block {number}");
