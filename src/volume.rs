@@ -28,10 +28,12 @@
 
 pub mod attribute;
 pub mod disk;
+pub mod exfat;
 pub mod ext;
 pub mod fat;
 pub mod field;
 pub mod file_system;
+pub mod ntfs;
 pub mod partition;
 pub mod path;
 pub mod seam;

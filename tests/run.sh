@@ -11,6 +11,8 @@ needed=(
     mcopy:mtools
     parted:parted
     sgdisk:gdisk
+    mkntfs:ntfs-3g
+    mkfs.exfat:exfatprogs
     fiwalk:sleuthkit
     ssh-keygen:openssh-client
     openssl:openssl

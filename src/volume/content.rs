@@ -3,9 +3,11 @@
 //! A new reader is one line in [`READERS`]. What no reader handles is still named where a signature
 //! tells it, so that an encrypted or foreign volume never passes for an empty one.
 
+use super::exfat::ExFat;
 use super::ext::Ext;
 use super::fat::Fat;
 use super::field::{le_u32, le_u64};
+use super::ntfs::Ntfs;
 use super::{FileSystem, Part, ReadAt, VolumeError, Warnings};
 
 /// The content of a volume.
@@ -34,9 +36,13 @@ type Open = fn(&Part) -> Option<Result<Box<dyn FileSystem>, VolumeError>>;
 /// In the order they are asked. Each looks for its own signature.
 const READERS: &[(&str, Open)] = &[
     ("ext", |part| Some(boxed(Ext::open(part)?))),
+    ("NTFS", |part| Some(boxed(Ntfs::open(part)?))),
+    ("exFAT", |part| Some(boxed(ExFat::open(part)?))),
     ("FAT", |part| Some(boxed(Fat::open(part)?))),
     // By what is left of a file system, after all that are whole.
     ("ext", |part| Some(boxed(Ext::open_copy(part)?))),
+    ("NTFS", |part| Some(boxed(Ntfs::open_copy(part)?))),
+    ("exFAT", |part| Some(boxed(ExFat::open_copy(part)?))),
 ];
 
 fn boxed<F: FileSystem + 'static>(

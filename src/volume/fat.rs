@@ -5,8 +5,8 @@
 //! mostly its name, is still known.
 
 mod boot;
-mod chain;
-mod entry;
+pub(super) mod chain;
+pub(super) mod entry;
 mod walk;
 
 use std::collections::HashSet;
@@ -18,7 +18,7 @@ use super::{
     Warnings,
 };
 use boot::{Boot, Root, Width};
-use chain::{Budget, Link, Table};
+use chain::{Budget, Layout, Link, Table};
 use entry::Entry;
 use walk::ROOT;
 
@@ -39,6 +39,17 @@ impl Fat {
             boot,
             warnings: Warnings::default(),
         }))
+    }
+
+    fn table(&self) -> Table<'_> {
+        Table::new(Layout {
+            part: &self.part,
+            warnings: &self.warnings,
+            bits: self.boot.width.bits(),
+            at: self.boot.table,
+            len: self.boot.table_len,
+            clusters: self.boot.clusters,
+        })
     }
 
     /// The runs of the file or directory that an entry names.
@@ -175,7 +186,7 @@ impl FileSystem for Fat {
     }
 
     fn runs(&self, visit: &mut dyn FnMut(&Run)) {
-        let mut table = Table::new(self);
+        let mut table = self.table();
         let mut budget = Budget::of(self.boot.clusters);
         self.root_runs(&mut table, &mut budget, visit);
         self.walk(&mut |entry, _| self.runs_of(entry, &mut table, &mut budget, visit));
@@ -222,7 +233,7 @@ impl FileSystem for Fat {
         let mut size = entry.size;
         if entry.is_directory {
             // Its entry says 0.
-            let (mut table, mut budget) = (Table::new(self), Budget::of(self.boot.clusters));
+            let (mut table, mut budget) = (self.table(), Budget::of(self.boot.clusters));
             size = 0;
             self.runs_of(&entry, &mut table, &mut budget, &mut |run| {
                 size = size.saturating_add(run.len);
@@ -254,7 +265,7 @@ impl FileSystem for Fat {
             let Some(cluster) = boot.cluster_of(at) else {
                 return Claim::Beyond;
             };
-            return match Table::new(self).link(cluster) {
+            return match self.table().link(cluster) {
                 Link::Free => Claim::Unallocated,
                 Link::Bad => Claim::Metadata("cluster marked as bad".to_owned()),
                 Link::Next(_) | Link::Last | Link::Broken => Claim::Unclaimed,

@@ -1,11 +1,14 @@
 //! Volumes and file systems against programs that nobody here wrote: the images are made by mke2fs,
-//! debugfs, mkfs.fat, mtools, parted and sgdisk, and what lies where in them is told by The Sleuth
-//! Kit. No test needs root or a loop device.
+//! debugfs, mkfs.exfat, mkfs.fat, mtools, mkntfs, ntfs-3g, parted and sgdisk, and what lies where in
+//! them is told by The Sleuth Kit. No test needs a loop device; those of NTFS mount through FUSE.
 
 mod damage;
+mod exfat;
 mod ext;
 mod fat;
 mod mark;
+mod mount;
+mod ntfs;
 mod oracle;
 mod table;
 
@@ -15,7 +18,7 @@ use std::sync::Arc;
 
 use keydredge::image::Image;
 use keydredge::volume::attribute::{Owner, attribute};
-use keydredge::volume::{Disk, Volumes, volumes};
+use keydredge::volume::{Content, Disk, FileSystem, Volumes, volumes};
 
 /// Runs a program that the test cannot do without.
 fn run(program: &str, args: &[&str]) -> Output {
@@ -42,7 +45,8 @@ fn run_with(program: &str, args: &[&str], input: &[u8]) -> Output {
     });
     assert!(
         output.status.success(),
-        "{program} {args:?} failed: {}",
+        "{program} {args:?} failed: {}{}",
+        String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
     output
@@ -65,6 +69,14 @@ fn stdout(output: &Output) -> String {
 fn open(path: &Path) -> Volumes {
     let disk: Disk = Arc::new(Image::open(path).unwrap());
     volumes(&disk)
+}
+
+/// The file system that an undivided disk begins with.
+fn reader(volumes: &Volumes) -> &dyn FileSystem {
+    match &volumes.volumes[0].content {
+        Content::FileSystem(reader) => reader.as_ref(),
+        other => panic!("no file system but {other:?}"),
+    }
 }
 
 /// The owners of single bytes.

@@ -14,6 +14,17 @@ pub(super) enum Width {
     Fat32,
 }
 
+impl Width {
+    /// Bits of an entry that count.
+    pub(super) fn bits(self) -> u32 {
+        match self {
+            Self::Fat12 => 12,
+            Self::Fat16 => 16,
+            Self::Fat32 => 28,
+        }
+    }
+}
+
 /// Where the root directory lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Root {

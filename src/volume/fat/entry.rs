@@ -191,7 +191,7 @@ fn character(byte: u8) -> char {
 }
 
 /// Seconds since 1970, taking the time as UTC.
-fn time(date: u16, time: u16) -> Option<i64> {
+pub(in crate::volume) fn time(date: u16, time: u16) -> Option<i64> {
     let small = |value: u16| i8::try_from(value).ok();
     let year = 1980_i16.checked_add(i16::try_from(date >> 9).ok()?)?;
     let date = Date::new(year, small(date >> 5 & 15)?, small(date & 31)?).ok()?;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::Fat;
 use super::boot::Root;
-use super::chain::{Budget, Table};
+use super::chain::{Budget, Link, Table};
 use super::entry::{Entry, LEN, Reader, Step};
 use crate::volume::{NodeId, ReadAt};
 
@@ -37,11 +37,12 @@ impl Fat {
     /// a deleted directory too.
     pub(super) fn walk(&self, visit: &mut dyn FnMut(&Entry, NodeId)) {
         let mut budget = Budget::of(self.boot.clusters);
-        let mut table = Table::new(self);
+        let mut table = self.table();
+        // A deleted directory may have had the clusters that a live one has now.
         let mut seen = HashSet::new();
         let mut pending = Vec::new();
         let mut found = |entry: Entry, parent: NodeId, pending: &mut Vec<Pending>| {
-            if entry.is_directory && seen.insert(entry.first) {
+            if entry.is_directory && seen.insert((entry.first, entry.deleted)) {
                 pending.push(Pending {
                     id: self.number_at(entry.at),
                     first: entry.first,
@@ -59,6 +60,9 @@ impl Fat {
         while let Some(directory) = pending.pop() {
             places.clear();
             if directory.deleted {
+                if table.link(directory.first) != Link::Free {
+                    continue;
+                }
                 // How long it was is not known; its first cluster begins with its own number.
                 let mut first = |cluster| places.extend(self.place(cluster));
                 table.guess(directory.first, 1, &mut budget, &mut first);

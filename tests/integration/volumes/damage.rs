@@ -9,7 +9,8 @@ use keydredge::volume::attribute::attribute;
 use keydredge::volume::{Content, Disk, volumes};
 
 use super::mark::Marked;
-use super::{blank, run};
+use super::mount::Mounted;
+use super::{blank, exfat, ntfs, run};
 use crate::fixture::Desk;
 
 /// A repeatable source of numbers (`SplitMix64`).
@@ -154,6 +155,32 @@ fn damaged_fat_structures_do_no_harm() {
         let rest = reserved..end.unwrap().min(700 << 10);
         flip(&image, &[0..90, tables, rest], 80, 2);
     }
+}
+
+#[test]
+fn damaged_ntfs_structures_do_no_harm() {
+    let desk = Desk::new();
+    let image = desk.path("disk.img");
+    blank(&image, 4 << 20);
+    let shown = image.to_str().unwrap();
+    run("mkntfs", &["-q", "-F", "-c", "512", shown]);
+    let mounted = Mounted::new(&image, &desk.path("mount"));
+    ntfs::damage_tree(&mounted);
+    mounted.unmount();
+    let bytes = std::fs::read(&image).unwrap();
+    let first = u64::from_le_bytes(bytes[48..56].try_into().unwrap());
+    let first = usize::try_from(first).unwrap() * 512;
+    // The system's own records, and the rest of the table with what follows it.
+    let records = first..first + (12 << 10);
+    let rest = first + (64 << 10)..first + (150 << 10);
+    flip(&image, &[0..90, records, rest.clone(), rest], 200, 4);
+}
+
+#[test]
+fn damaged_exfat_structures_do_no_harm() {
+    let desk = Desk::new();
+    let (image, structures) = exfat::damageable(&desk);
+    flip(&image, &structures, 200, 5);
 }
 
 #[test]

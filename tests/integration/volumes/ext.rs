@@ -6,11 +6,11 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
 use keydredge::volume::attribute::State;
-use keydredge::volume::{Content, Encoded, FileSystem, NodeId, Seam, Volumes};
+use keydredge::volume::{Encoded, Volumes};
 
 use super::mark::{self, Marked};
-use super::oracle::{self, Told, samples};
-use super::{blank, open, owners, run, run_with, stdout};
+use super::oracle::{self, samples};
+use super::{blank, open, owners, reader, run, run_with, stdout};
 use crate::fixture::Desk;
 
 /// An image and what is in it.
@@ -86,13 +86,6 @@ fn is_live(path: &str) -> bool {
     }
 }
 
-fn reader(volumes: &Volumes) -> &dyn FileSystem {
-    match &volumes.volumes[0].content {
-        Content::FileSystem(reader) => reader.as_ref(),
-        other => panic!("no file system but {other:?}"),
-    }
-}
-
 #[track_caller]
 fn check(kind: &str, block: u64, len: u64, options: &[&str]) -> BTreeMap<&'static str, usize> {
     let made = make(kind, block, len, options);
@@ -118,9 +111,10 @@ fn check(kind: &str, block: u64, len: u64, options: &[&str]) -> BTreeMap<&'stati
     for (sample, owners) in picked.iter().zip(owners(&volumes, &places)) {
         oracle::assert_owner(sample, &told[sample.file], &owners);
     }
-    check_slack(&volumes, &told, block);
-    check_allocation(&made, &volumes, block);
-    check_seams(&made, reader);
+    oracle::check_slack(&volumes, &told, block);
+    oracle::check_allocation(&made.path, &volumes, block);
+    let big = made.marked.number_of("/frag/big.bin");
+    oracle::check_seams(&made.bytes, reader, big);
     assert_eq!(reader.warnings(), [""; 0]);
     states
 }
@@ -143,77 +137,6 @@ fn ext3_and_ext2_blocks_belong_to_whom_the_sleuth_kit_says() {
     check("ext3", 1024, 8 << 20, &[]);
     check("ext2", 1024, 8 << 20, &[]);
     check("ext2", 4096, 16 << 20, &["-O", "^filetype"]);
-}
-
-/// The first byte behind each live file is its slack.
-fn check_slack(volumes: &Volumes, told: &[Told], block: u64) {
-    let last = |file: &Told| file.runs.last().map(|(_, at, len)| at + len);
-    let ends = told.iter().filter(|file| file.allocated && file.size > 60);
-    let ends = ends.filter_map(|file| Some((file, last(file)?)));
-    let ends: Vec<_> = ends.filter(|(_, end)| end % block != 0).collect();
-    assert!(ends.len() > 40);
-    let places: Vec<u64> = ends.iter().map(|(_, end)| *end).collect();
-    for ((file, end), owners) in ends.iter().zip(owners(volumes, &places)) {
-        let is_slack = owners.iter().any(|owner| {
-            owner.inode == Some(NodeId(file.inode))
-                && owner.path.as_deref() == Some(&*file.path)
-                && owner.state == State::Slack
-        });
-        assert!(is_slack, "{} at {end:#x}: {owners:?}", file.path);
-    }
-}
-
-/// Every block that the allocation maps say is in use has a live owner, and no other has.
-fn check_allocation(made: &Made, volumes: &Volumes, block: u64) {
-    let listed = stdout(&run("blkls", &["-el", made.path.to_str().unwrap()]));
-    let listed: Vec<(u64, bool)> = listed
-        .lines()
-        .filter_map(|line| {
-            let (number, state) = line.split_once('|')?;
-            Some((number.parse().ok()?, state == "a"))
-        })
-        .collect();
-    assert!(listed.len() > 4000);
-    let places: Vec<u64> = listed
-        .iter()
-        .map(|(number, _)| number * block + 1)
-        .collect();
-    for ((number, allocated), owners) in listed.iter().zip(owners(volumes, &places)) {
-        let live = matches!(
-            owners[0].state,
-            State::Allocated | State::Metadata | State::JournalCopy | State::Slack
-        );
-        assert_eq!(live, *allocated, "block {number}: {owners:?}");
-        let lost = owners[0].detail.as_deref() == Some("in use, but by no file");
-        assert!(!lost, "block {number}");
-    }
-}
-
-/// The bytes of each seam are the file's, and the fragmented files have some.
-fn check_seams(made: &Made, reader: &dyn FileSystem) {
-    let mut fragmented = BTreeSet::new();
-    let mut joins = 0;
-    reader.seams(512, &mut |seam: &Seam| {
-        let mut bytes = Vec::new();
-        for piece in &seam.pieces {
-            let range = usize::try_from(piece.start).unwrap()..usize::try_from(piece.end).unwrap();
-            bytes.extend(&made.bytes[range]);
-        }
-        assert_eq!(u64::try_from(bytes.len()).unwrap(), seam.len());
-        joins += seam.pieces.len() - 1;
-        let mut first = None;
-        for mark in mark::find(&bytes) {
-            let file = *first.get_or_insert(mark.file);
-            // What a deleted file had may be another's by now.
-            if !seam.deleted {
-                assert_eq!(mark.file, file);
-                assert_eq!(seam.file_offset + mark.at, mark.offset);
-                fragmented.insert(file);
-            }
-        }
-    });
-    assert!(fragmented.contains(&made.marked.number_of("/frag/big.bin")));
-    assert!(joins > 20, "only {joins} joins");
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! What The Sleuth Kit says of an image.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use keydredge::volume::NodeId;
 use keydredge::volume::attribute::{Owner, State};
+use keydredge::volume::{FileSystem, NodeId, Seam, Volumes};
 
-use super::{run, stdout};
+use super::{mark, owners, run, stdout};
 
 /// A file as `fiwalk` describes it.
 #[derive(Debug)]
@@ -38,6 +39,8 @@ pub(super) fn files(image: &Path) -> Vec<Told> {
         let path = format!("/{}", field(own, "filename")?);
         let pseudo = path.contains("/$") || path.ends_with("/.") || path.ends_with("/..");
         let runs = own.split("<byte_run ").skip(1).filter_map(|run| {
+            // Of what lies inside a record it does not tell the place.
+            let run = Some(run).filter(|run| !run.contains("resident"))?;
             let value = |name: &str| {
                 let text = run.split(&format!("{name}='")).nth(1)?;
                 text.split('\'').next()?.parse().ok()
@@ -129,4 +132,79 @@ pub(super) fn assert_owner(sample: &Sample, told: &Told, owners: &[Owner]) {
         assert_eq!(owner, told.owner, "{}", context());
         assert_eq!(node.mode, Some(told.mode & 0xfff), "{}", context());
     }
+}
+
+/// The first byte behind each live file is its slack.
+pub(super) fn check_slack(volumes: &Volumes, told: &[Told], block: u64) {
+    let last = |file: &Told| file.runs.last().map(|(_, at, len)| at + len);
+    let ends = told.iter().filter(|file| file.allocated && file.size > 60);
+    let ends = ends.filter_map(|file| Some((file, last(file)?)));
+    let ends: Vec<_> = ends.filter(|(_, end)| end % block != 0).collect();
+    assert!(ends.len() > 40);
+    let places: Vec<u64> = ends.iter().map(|(_, end)| *end).collect();
+    for ((file, end), owners) in ends.iter().zip(owners(volumes, &places)) {
+        let is_slack = owners.iter().any(|owner| {
+            owner.inode == Some(NodeId(file.inode))
+                && owner.path.as_deref() == Some(&*file.path)
+                && owner.state == State::Slack
+        });
+        assert!(is_slack, "{} at {end:#x}: {owners:?}", file.path);
+    }
+}
+
+/// Every block that the allocation maps say is in use has a live owner, and no other has.
+pub(super) fn check_allocation(image: &Path, volumes: &Volumes, block: u64) {
+    let listed = stdout(&run("blkls", &["-el", image.to_str().unwrap()]));
+    let listed: Vec<(u64, bool)> = listed
+        .lines()
+        .filter_map(|line| {
+            let (number, state) = line.split_once('|')?;
+            Some((number.parse().ok()?, state == "a"))
+        })
+        .collect();
+    assert!(listed.len() > 4000);
+    let places: Vec<u64> = listed
+        .iter()
+        .map(|(number, _)| number * block + 1)
+        .collect();
+    for ((number, allocated), owners) in listed.iter().zip(owners(volumes, &places)) {
+        // The slack of a deleted file is in no one's use either.
+        let live = match owners[0].state {
+            State::Slack => !owners[0].deleted,
+            state => matches!(
+                state,
+                State::Allocated | State::Metadata | State::JournalCopy
+            ),
+        };
+        assert_eq!(live, *allocated, "block {number}: {owners:?}");
+        let lost = owners[0].detail.as_deref() == Some("in use, but by no file");
+        assert!(!lost, "block {number}");
+    }
+}
+
+/// The bytes of each seam are the file's, and the fragmented file `big` has some.
+pub(super) fn check_seams(image: &[u8], reader: &dyn FileSystem, big: u32) {
+    let mut fragmented = BTreeSet::new();
+    let mut joins = 0;
+    reader.seams(512, &mut |seam: &Seam| {
+        let mut bytes = Vec::new();
+        for piece in &seam.pieces {
+            let range = usize::try_from(piece.start).unwrap()..usize::try_from(piece.end).unwrap();
+            bytes.extend(&image[range]);
+        }
+        assert_eq!(u64::try_from(bytes.len()).unwrap(), seam.len());
+        joins += seam.pieces.len() - 1;
+        let mut first = None;
+        for mark in mark::find(&bytes) {
+            let file = *first.get_or_insert(mark.file);
+            // What a deleted file had may be another's by now.
+            if !seam.deleted {
+                assert_eq!(mark.file, file);
+                assert_eq!(seam.file_offset + mark.at, mark.offset);
+                fragmented.insert(file);
+            }
+        }
+    });
+    assert!(fragmented.contains(&big));
+    assert!(joins > 20, "only {joins} joins");
 }
