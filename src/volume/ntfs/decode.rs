@@ -89,11 +89,9 @@ impl Ntfs {
     }
 }
 
-/// Whether a value lies across the last two bytes of a sector of its record.
+/// Whether a value has any of the last two bytes of a sector of its record.
 fn crosses(within: usize, len: usize) -> bool {
-    let before = |at: usize| at.saturating_add(2).checked_div(STRIDE);
-    let first = before(within.saturating_sub(1));
-    len > 0 && first != before(within.saturating_add(len).saturating_sub(1))
+    (within..within.saturating_add(len)).any(|at| at % STRIDE >= STRIDE - 2)
 }
 
 fn span(range: &Range<u64>) -> u64 {
@@ -359,5 +357,62 @@ impl Unpacking<'_> {
     fn flush(&mut self, visit: &mut dyn FnMut(&Encoded)) {
         self.visit(visit);
         self.open = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_last_two_bytes_of_a_sector_are_kept_elsewhere() {
+        for (within, len, expected) in [
+            (400, 110, false),
+            (400, 111, true),
+            (511, 1, true),
+            (512, 510, false),
+            (510, 0, false),
+        ] {
+            assert_eq!(crosses(within, len), expected, "{within}, {len}");
+        }
+    }
+
+    #[test]
+    fn a_tail_begins_where_its_bytes_can_be_led_back_from() {
+        let mut piece = Piece {
+            node: NodeId(64),
+            stream: 0,
+            deleted: false,
+            codec: "lznt1",
+            file_offset: 1000,
+            bytes: Vec::new(),
+            stretches: Vec::new(),
+        };
+        piece.add(&[1; 50], 0..9, false);
+        piece.add(&[2; 50], 100..110, false);
+        piece.add(&[3; 50], 500..550, true);
+        let cut = piece.tail(70);
+        assert_eq!((cut.file_offset, cut.bytes.len()), (1050, 100));
+        assert_eq!(cut.encoded().origin(20), Some(100));
+        assert_eq!(cut.encoded().origin(60), Some(510));
+        let cut = piece.tail(20);
+        assert_eq!((cut.file_offset, cut.bytes.len()), (1130, 20));
+        assert_eq!(cut.encoded().origin(5), Some(535));
+        assert_eq!(piece.tail(9999).bytes.len(), 150);
+    }
+
+    #[test]
+    fn encoded_bytes_never_pass_for_moved_ones() {
+        let mut piece = Piece {
+            node: NodeId(64),
+            stream: 0,
+            deleted: false,
+            codec: "lznt1",
+            file_offset: 0,
+            bytes: Vec::new(),
+            stretches: Vec::new(),
+        };
+        piece.add(&[0; 10], 40..50, false);
+        assert_eq!(piece.encoded().origin(7), Some(40));
     }
 }

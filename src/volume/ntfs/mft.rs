@@ -253,7 +253,8 @@ mod tests {
         let (mft, warnings) = open(volume).unwrap();
         assert_eq!(warnings, [""; 0]);
         assert_eq!(mft.count, 6);
-        assert_eq!(mft.places(5, 8, 4), [(11 << 10) + 8..(11 << 10) + 12]);
+        let place = mft.places(5, 8, 4).pop();
+        assert_eq!(place, Some((11 << 10) + 8..(11 << 10) + 12));
         assert_eq!(mft.number_at((21 << 10) + 5), Some(3));
         let mut seen = Vec::new();
         mft.sweep(&Warnings::default(), &mut |record| seen.push(record.number));

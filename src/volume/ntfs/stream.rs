@@ -16,7 +16,7 @@ pub(super) const FILE_NAME: u32 = 0x30;
 pub(super) const DATA: u32 = 0x80;
 const INDEX_ALLOCATION: u32 = 0xa0;
 pub(super) const REPARSE_POINT: u32 = 0xc0;
-/// Types of attributes by their number in 16ths, as the system file `$AttrDef` names them.
+/// Types of attributes by their number divided by 16, as the system file `$AttrDef` names them.
 const KINDS: [&str; 17] = [
     "",
     "$STANDARD_INFORMATION",

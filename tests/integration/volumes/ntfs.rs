@@ -405,9 +405,10 @@ fn check_damage(made: &Made) {
     );
     let mft = u64::from_le_bytes(made.bytes[48..56].try_into().unwrap());
     let mft = usize::try_from(mft).unwrap() * cluster;
+    let only = |range| std::iter::once(range).collect();
     for (ranges, sentence) in [
-        (vec![0..512], "its copy at 0x"),
-        (vec![mft..mft + 1024], "its copy at 0x"),
+        (only(0..512), "its copy at 0x"),
+        (only(mft..mft + 1024), "its copy at 0x"),
         (map, "are damaged, the first is record"),
     ] {
         if ranges.is_empty() {
