@@ -1,10 +1,10 @@
 //! Databases in the cloud: every way of writing a login, for every service, and what is none.
 
-use keydredge::confirm::overlap::Resolver;
 use keydredge::finding::Verdict;
 use keydredge::rule::Severity;
 
 use super::{Scan, made};
+use crate::texts::Texts;
 
 /// Type, host, scheme and port of each service whose logins are written like any database's.
 const SERVICES: &[(&str, &str, &str, &str)] = &[
@@ -316,8 +316,6 @@ fn marked(template: &str, service: &(&str, &str, &str, &str)) -> (String, std::o
         .replace("HOST", host)
         .replace("SCHEME", scheme)
         .replace("PORT", port);
-    // The name of a variable is no place for a port.
-    let template = template.replace(&format!("DB_{port}"), "DB_PT");
     let text = made(&template, &template);
     let (before, rest) = text.split_once("<<").unwrap_or((&text, ">>"));
     let (secret, after) = rest.split_once(">>").unwrap_or(("", ""));
@@ -326,19 +324,13 @@ fn marked(template: &str, service: &(&str, &str, &str, &str)) -> (String, std::o
 }
 
 /// Nothing, if the secret lies at its place and nothing but this type is reported there.
-fn misread(
-    scan: &mut Scan,
-    text: &str,
-    place: &std::ops::Range<u64>,
-    secret_type: &str,
-) -> Option<String> {
-    let found = scan.run(text.as_bytes());
-    let kept = Resolver::default().push(found, u64::MAX, scan.rules);
+fn misread(text: &str, place: &std::ops::Range<u64>, secret_type: &str) -> Option<String> {
+    let kept = Texts::shared().resolved(text.as_bytes());
     let kept: Vec<_> = kept
         .iter()
         .map(|found| {
-            let variant = &scan.rules.variants[found.variant];
-            let name = scan.rules.type_of(variant).id.as_str();
+            let name = Texts::shared().type_of(found);
+            let variant = Texts::shared().variant(found);
             (
                 name,
                 variant.name.as_str(),
@@ -360,12 +352,11 @@ fn misread(
 
 #[test]
 fn logins_are_found_where_they_lie_for_every_service() {
-    let mut scan = Scan::new();
     let mut wrong: Vec<String> = Vec::new();
     for service in SERVICES {
         for template in LOGINS {
             let (text, place) = marked(template, service);
-            wrong.extend(misread(&mut scan, &text, &place, service.0));
+            wrong.extend(misread(&text, &place, service.0));
         }
         let is_postgresql = service.2.starts_with("postgres") || service.2.starts_with("redshift");
         let own = if is_postgresql {
@@ -375,7 +366,7 @@ fn logins_are_found_where_they_lie_for_every_service() {
         };
         for template in own {
             let (text, place) = marked(template, service);
-            wrong.extend(misread(&mut scan, &text, &place, service.0));
+            wrong.extend(misread(&text, &place, service.0));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -411,7 +402,7 @@ fn secrets_of_one_kind_of_database_are_found_and_their_look_alikes_are_not() {
         );
         for template in *texts {
             let (text, place) = marked(template, &nowhere);
-            wrong.extend(misread(&mut scan, &text, &place, secret_type));
+            wrong.extend(misread(&text, &place, secret_type));
         }
         for template in *look_alikes {
             let text = made(template, template);
@@ -435,6 +426,73 @@ fn logins_in_utf_16_and_base64_are_found_too() {
         let found = scan.believed(&wide, service.0);
         let place = place.start * 2..place.end * 2;
         assert!(found.iter().any(|found| found.span == place), "{text}");
+    }
+}
+
+#[test]
+fn the_rows_of_databases_are_those_of_the_published_table() {
+    const EVERYWHERE: &str = "inventory, explorer, recommendations, attack paths";
+    const SHORT: &str = "inventory, explorer";
+    // Microsoft Defender for Cloud, "Protecting secrets", section "Discovery support".
+    for (id, name, vm, review) in [
+        (
+            "azure-postgresql-connection-string",
+            "Plaintext Azure database for PostgreSQL.",
+            true,
+            EVERYWHERE,
+        ),
+        (
+            "azure-mysql-connection-string",
+            "Plaintext Azure database for MySQL.",
+            true,
+            EVERYWHERE,
+        ),
+        (
+            "azure-mariadb-connection-string",
+            "Plaintext Azure database for MariaDB.",
+            true,
+            EVERYWHERE,
+        ),
+        (
+            "azure-cosmos-db-connection-string",
+            "Plaintext Azure Cosmos DB, including PostgreSQL, MySQL and MariaDB.",
+            true,
+            EVERYWHERE,
+        ),
+        (
+            "aws-rds-connection-string",
+            "Plaintext AWS RDS connection string, supports SQL PAAS:<br/>Plaintext Amazon Aurora with \
+             Postgres and MySQL flavors.<br/>Plaintext Amazon custom RDS with Oracle and SQL Server \
+             flavors.",
+            true,
+            EVERYWHERE,
+        ),
+        (
+            "aws-redshift-credentials",
+            "Plaintext AWS Redshift credentials.",
+            false,
+            SHORT,
+        ),
+        (
+            "odbc-connection-string",
+            "Plaintext ODBC connection string.",
+            false,
+            SHORT,
+        ),
+    ] {
+        let row = Texts::shared()
+            .rules()
+            .types
+            .iter()
+            .find(|row| row.id == id)
+            .unwrap();
+        let found = (
+            row.name.as_str(),
+            row.vm,
+            row.deployment,
+            row.review.as_str(),
+        );
+        assert_eq!(found, (name, vm, true, review), "{id}");
     }
 }
 
@@ -568,7 +626,6 @@ fn a_key_of_cosmos_db_says_what_it_may_do() {
 
 #[test]
 fn published_keys_and_hosts_are_suppressed() {
-    let mut scan = Scan::new();
     let emulator = [
         "C2y6yDjf5/R+ob0N8A7Cgv30VRDJIWEHLM+4QDU5DE2nQ9nDuVTqobD4b8mG",
         "GyPMbIZnqyMsEcaGQy67XIw/Jw==",
@@ -585,7 +642,7 @@ fn published_keys_and_hosts_are_suppressed() {
             "docs",
         ),
     ] {
-        let found = scan.run(text.as_bytes());
+        let found = Texts::shared().resolved(text.as_bytes());
         assert!(!found.is_empty(), "{text}");
         for found in found {
             assert_eq!(found.suppressed, Some("published example"), "{text}");
