@@ -4,7 +4,7 @@
 //! bytes in the cache:
 //!
 //! 1. a byte [`filter`] lists the positions where a window of some literal may lie;
-//! 2. a [`lookup`] by hash thins the list out and compares what is left with the literals;
+//! 2. a look-up by hash thins the list out and compares what is left with the literals;
 //! 3. the 16-byte blocks that lie wholly in the class of a run lead to the run around them.
 //!
 //! The first and the last are written once per [`Tier`]; which of them runs is decided when the

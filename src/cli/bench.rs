@@ -23,8 +23,8 @@ use crate::unit::{ImageOffset, human_bytes};
 
 /// Passes over the data; the fastest counts, because everything else that runs only slows.
 const PASSES: usize = 3;
-/// What the slow engines are given: they are here for their counts.
-const SLOW_BYTES: u64 = 4 << 20;
+/// Bytes on which every engine must count what the reference engine counts.
+const COUNTED: u64 = 128 << 10;
 
 pub(super) fn run(args: &BenchArgs) -> Result<Ended, Failure> {
     let rules = load_rules(&[])?;
@@ -59,10 +59,10 @@ pub(super) fn run(args: &BenchArgs) -> Result<Ended, Failure> {
         "1.00",
         ""
     )?;
-    let slow_len = SLOW_BYTES.min(data.len() as u64);
+    let counted = COUNTED.min(data.len() as u64);
     let mut oracle = None;
     for candidate in every_engine(&table, args.adapter.as_deref(), GPU_CHUNK) {
-        let Candidate { name, slow, engine } = candidate;
+        let Candidate { name, most, engine } = candidate;
         let mut engine = match engine {
             Ok(engine) => engine,
             Err(error) => {
@@ -72,7 +72,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<Ended, Failure> {
         };
         let chunk = if name == "gpu" { GPU_CHUNK } else { CPU_CHUNK };
         let margin = table.longest as u64;
-        let few = pieces(&data, slow_len, chunk, margin);
+        let few = pieces(&data, counted, chunk, margin);
         let count = search(engine.as_mut(), &few)?;
         let expected = *oracle.get_or_insert(count);
         if count != expected {
@@ -82,7 +82,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<Ended, Failure> {
             )?;
             continue;
         }
-        let len = if slow { slow_len } else { data.len() as u64 };
+        let len = most.min(data.len() as u64);
         let chunks = pieces(&data, len, chunk, margin);
         let mut hits = 0;
         let seconds = best_of(|| {

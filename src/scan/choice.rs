@@ -163,8 +163,8 @@ fn open_gpu(
 pub struct Candidate {
     /// The engine's name.
     pub name: &'static str,
-    /// Whether it is too slow for more than a few MiB.
-    pub slow: bool,
+    /// The most bytes it can be asked to search in a reasonable time.
+    pub most: u64,
     /// The engine, or why it cannot be had.
     pub engine: Result<Box<dyn Engine>, EngineError>,
 }
@@ -173,21 +173,23 @@ pub struct Candidate {
 /// the one that `--engine gpu` takes.
 #[must_use]
 pub fn every_engine(table: &Arc<Table>, adapter: Option<&str>, chunk: u64) -> Vec<Candidate> {
-    let candidate = |name, slow, engine| Candidate { name, slow, engine };
+    let candidate = |name, most, engine| Candidate { name, most, engine };
     let oracle = Reference::new(Arc::clone(table));
     let mut engines = vec![candidate(
         "reference",
-        true,
+        128 << 10,
         Ok(Box::new(oracle) as Box<dyn Engine>),
     )];
     for tier in Tier::available() {
         let engine = Cpu::with_tier(Arc::clone(table), tier);
-        engines.extend(engine.map(|engine| candidate("cpu", false, Ok(Box::new(engine) as _))));
+        engines.extend(engine.map(|engine| candidate("cpu", u64::MAX, Ok(Box::new(engine) as _))));
     }
-    engines.push(candidate(
-        "gpu",
-        true,
-        open_gpu(true, adapter, table, chunk),
-    ));
+    let gpu = open_gpu(true, adapter, table, chunk);
+    let is_software = |gpu: &dyn Engine| gpu.device().contains("software");
+    let most = match &gpu {
+        Ok(gpu) if is_software(gpu.as_ref()) => 4 << 20,
+        _ => u64::MAX,
+    };
+    engines.push(candidate("gpu", most, gpu));
     engines
 }
