@@ -180,7 +180,13 @@ pub(super) fn url(candidate: &Candidate<'_>) -> Judgement {
         text.iter()
             .all(|byte| byte.is_ascii_graphic() || !byte.is_ascii())
     };
-    let port_only = value.len() <= 5 && value.iter().all(u8::is_ascii_digit);
+    // `//HOST:1433;user=app@corp`: the `@` need not be that of the URL.
+    let digits = value
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    let port_only =
+        (1..=5).contains(&digits) && matches!(value.get(digits), None | Some(b';' | b'?'));
     let bracket = |text: &[u8]| {
         text.iter().any(|byte| {
             matches!(

@@ -16,6 +16,8 @@ const WHOLE: &[&str] = &[
     "password",
     "passw0rd",
     "passwd",
+    // So in the documentation of a service of AWS.
+    "pasword",
     "pass",
     "pwd",
     "secret",
