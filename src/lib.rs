@@ -11,7 +11,7 @@
 //!
 //! | module | noun | what it knows |
 //! |---|---|---|
-//! | [`unit`] | coordinates | positions in an image and in a chunk cannot be mixed up |
+//! | [`unit`](mod@unit) | coordinates | positions in an image and in a chunk cannot be mixed up |
 //! | [`image`] | image | maps files, reads containers, survives bytes that cannot be read |
 //! | [`volume`] | volume | partitions and file systems: what the disk says of itself |
 //! | [`rule`] | rule | the catalogue of secret types, as data that carries its own proof |

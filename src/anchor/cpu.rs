@@ -3,7 +3,7 @@
 //! Read straight from the window, tile by tile, so that every pass after the first finds the
 //! bytes in the cache:
 //!
-//! 1. a byte [`filter`] lists the positions where a window of some literal may lie;
+//! 1. a byte filter lists the positions where a window of some literal may lie;
 //! 2. a look-up by hash thins the list out and compares what is left with the literals;
 //! 3. the 16-byte blocks that lie wholly in the class of a run lead to the run around them.
 //!

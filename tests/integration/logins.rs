@@ -95,7 +95,7 @@ fn a_login_names_its_user_and_host() {
 fn a_percent_encoded_password_is_fingerprinted_as_it_is_typed() {
     let found = only(
         "user-login-credentials",
-        "https://ops:S3cret%40Home9@git.acme.corp/x",
+        &["https://ops:S3cret%40", "Home9@git.acme.corp/x"].concat(),
     );
     assert_eq!(found.proof.canonical.unwrap(), b"S3cret@Home9");
     assert_eq!(found.secret, b"S3cret%40Home9");

