@@ -5,7 +5,7 @@
 //! literals that a rule allows the rarest on real disks is the right one. Rarity is measured, not
 //! guessed: run this over a system's own files before and after changing a rule.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use keydredge::confirm::{Confirmer, Tally};
 use keydredge::image::{ExtentKind, Image, tree};
 use keydredge::rule::load::catalogue;
 use keydredge::rule::{AnchorSpec, RuleSet};
-use keydredge::unit::{ByteClass, ImageOffset, human_bytes};
+use keydredge::unit::{ImageOffset, human_bytes};
 
 /// Length of a chunk's body, in bytes: hits and bytes stay in the cache.
 const BODY: u64 = 256 << 10;
@@ -201,7 +201,7 @@ fn print(
         })
         .collect();
     let mut rows: Vec<(u64, &AnchorSpec)> = counts.iter().copied().zip(anchors.anchors()).collect();
-    rows.sort_by_key(|(count, anchor)| (std::cmp::Reverse(*count), shown(anchor)));
+    rows.sort_by_key(|(count, anchor)| (std::cmp::Reverse(*count), anchor.to_string()));
     let mut out = io::stdout().lock();
     writeln!(
         out,
@@ -223,8 +223,30 @@ fn print(
         writeln!(
             out,
             "{rate:>12.4} {count:>12}  {:<40}  {}",
-            shown(anchor),
+            anchor.to_string(),
             users.join(", ")
+        )?;
+    }
+    // What the catalogue's `rate` lines note.
+    let counts: HashMap<&AnchorSpec, u64> = anchors
+        .anchors()
+        .iter()
+        .zip(counts.iter().copied())
+        .collect();
+    writeln!(out, "\n{:>12}  VARIANT", "RATE")?;
+    for variant in &rules.variants {
+        let own = AnchorSet::new(variant.anchors.iter().map(|anchor| (anchor.clone(), 0)));
+        let hits: u64 = own
+            .anchors()
+            .iter()
+            .filter_map(|anchor| counts.get(anchor))
+            .sum();
+        let rate = hits as f64 / mib;
+        writeln!(
+            out,
+            "{rate:>12.3}  {}/{}",
+            rules.type_of(variant).id,
+            variant.name
         )?;
     }
     let Some(trials) = trials else {
@@ -247,28 +269,6 @@ fn print(
         writeln!(out, "{rate:>16.4} {candidates:>12} {rejected:>12}  {name}")?;
     }
     Ok(())
-}
-
-/// An anchor as one word: `"AKIA"i[A-Z]`, with `i` where case does not matter and the class of
-/// the next byte if it has one.
-fn shown(anchor: &AnchorSpec) -> String {
-    match anchor {
-        AnchorSpec::Literal {
-            bytes,
-            nocase,
-            follow,
-        } => {
-            let case = if *nocase { "i" } else { "" };
-            let follow: Vec<u8> = follow.iter().flat_map(ByteClass::members).collect();
-            let follow = if follow.is_empty() {
-                String::new()
-            } else {
-                format!("[{}]", follow.escape_ascii())
-            };
-            format!("\"{}\"{case}{follow}", bytes.escape_ascii())
-        }
-        AnchorSpec::Run { class, min, max } => format!("{class:?} {min}..={max}"),
-    }
 }
 
 #[allow(clippy::print_stderr, reason = "a tool for developers, run by hand")]

@@ -9,6 +9,8 @@
 mod fragment;
 pub mod load;
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::unit::ByteClass;
@@ -89,6 +91,25 @@ impl AnchorSpec {
     pub const SHORTEST_RUN: u32 = 31;
 }
 
+/// One word to read: `"AKIA"`, `"pwd"i` where case does not matter, `"ghp_"[0-9A-Za-z]` with the
+/// class of the next byte, `[2-7a-z]{52,53}` for a run.
+impl fmt::Display for AnchorSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Literal {
+                bytes,
+                nocase,
+                follow,
+            } => {
+                let case = if *nocase { "i" } else { "" };
+                write!(f, "\"{}\"{case}", bytes.escape_ascii())?;
+                follow.map_or(Ok(()), |class| write!(f, "[{class}]"))
+            }
+            Self::Run { class, min, max } => write!(f, "[{class}]{{{min},{max}}}"),
+        }
+    }
+}
+
 /// How far around an anchor's first byte the confirm stage may look, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -108,6 +129,9 @@ pub struct Variant {
     pub type_index: usize,
     /// Any one of these occurs in every match.
     pub anchors: Vec<AnchorSpec>,
+    /// How often they occur together, in hits per MiB of the files of a Linux system (`/usr` of a
+    /// Debian machine), if it was measured: what the variant costs before its pattern is tried.
+    pub rate: Option<f64>,
     /// What the confirm stage may look at.
     pub reach: Reach,
     /// Regular expression over bytes (Unicode off) with a group `secret`, and optionally groups
@@ -141,6 +165,8 @@ pub struct SecretType {
     pub review: String,
     /// The strongest verdict the type can reach, in the words of the verdict ladder.
     pub strength: String,
+    /// In which shapes it reaches only a weaker one, or a stronger one; empty if in none.
+    pub strength_note: String,
     /// Where on a disk it is usually found.
     pub found_in: Vec<String>,
     /// Values that are published (documentation, emulators) and therefore no finding: the keyed

@@ -132,6 +132,28 @@ impl fmt::Debug for ByteClass {
     }
 }
 
+/// As [`ByteClass::parse`] reads it: ranges and characters, others escaped as in Rust.
+impl fmt::Display for ByteClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut members = self.members().peekable();
+        while let Some(first) = members.next() {
+            let mut last = first;
+            while let Some(next) = members.next_if(|next| *next == last.wrapping_add(1)) {
+                last = next;
+            }
+            write!(f, "{}", [first].escape_ascii())?;
+            // A dash saves nothing between two neighbours.
+            if last.saturating_sub(first) > 1 {
+                f.write_str("-")?;
+            }
+            if last != first {
+                write!(f, "{}", [last].escape_ascii())?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Bytes as a person reads them: `64.0 MiB`, `1.5 GiB`.
 #[must_use]
 pub fn human_bytes(bytes: u64) -> String {
@@ -157,6 +179,7 @@ mod tests {
         let class = ByteClass::parse("a-z2-7._-").unwrap();
         let members: Vec<u8> = class.members().collect();
         assert_eq!(members, b"-.234567_abcdefghijklmnopqrstuvwxyz");
+        assert_eq!(class.to_string(), "-.2-7_a-z");
         assert!(ByteClass::parse("z-a").is_none());
         assert!(ByteClass::parse("").is_none());
         assert!(ByteClass::parse("é").is_none());

@@ -85,6 +85,8 @@ struct TypeEntry {
     #[serde(default)]
     strength: String,
     #[serde(default)]
+    strength_note: String,
+    #[serde(default)]
     found_in: Vec<String>,
     #[serde(default)]
     published: Vec<String>,
@@ -101,6 +103,8 @@ struct TypeEntry {
 struct VariantEntry {
     name: String,
     anchors: Vec<AnchorEntry>,
+    #[serde(default)]
+    rate: Option<f64>,
     reach: Reach,
     pattern: String,
     #[serde(default = "no_validator")]
@@ -216,6 +220,7 @@ fn add_type(set: &mut RuleSet, entry: TypeEntry, shared: &Fragments) -> Result<(
         deployment: entry.deployment,
         review: entry.review,
         strength: entry.strength,
+        strength_note: entry.strength_note,
         found_in: entry.found_in,
         published: entry.published,
         references: entry.references,
@@ -243,6 +248,7 @@ fn check_variant(type_index: usize, entry: VariantEntry) -> Result<Variant, Stri
         name: entry.name,
         type_index,
         anchors,
+        rate: entry.rate,
         reach: entry.reach,
         pattern: entry.pattern,
         validate: entry.validate,

@@ -77,3 +77,19 @@ fn the_catalogue_has_every_row_of_the_table_and_no_other() {
     }
     assert!(faults.is_empty(), "{faults}");
 }
+
+#[test]
+fn every_rule_of_the_vm_profile_notes_how_rare_its_anchors_are() {
+    let rules = catalogue().unwrap();
+    for variant in &rules.variants {
+        let secret_type = rules.type_of(variant);
+        let name = format!("{}/{}", secret_type.id, variant.name);
+        let rate = variant
+            .rate
+            .unwrap_or_else(|| panic!("{name} has no `rate`"));
+        assert!(
+            !secret_type.vm || rate <= 200.0,
+            "{name}: {rate} hits per MiB"
+        );
+    }
+}
