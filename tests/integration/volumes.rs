@@ -11,6 +11,7 @@ mod mount;
 mod ntfs;
 mod oracle;
 mod table;
+mod xfs;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

@@ -39,6 +39,10 @@ impl Xfs {
             Some(1) => return metadata(format!("header of the free space of group {number}")),
             Some(2) => return metadata(format!("header of the inodes of group {number}")),
             Some(3) => return metadata(format!("reserve of free blocks of group {number}")),
+            // The blocks of the headers hold nothing else.
+            Some(4..) if block < self.fs.header_blocks() => {
+                return metadata(format!("behind the headers of group {number}"));
+            }
             _ => {}
         }
         if self.log().contains(&at) {

@@ -284,7 +284,7 @@ impl Mapper<'_> {
         let end = extent.file.checked_add(extent.count);
         let bytes = end.and_then(|end| end.checked_mul(fs.block_size));
         let position = fs.position(extent.disk, extent.count);
-        let headers = fs.sector_size.saturating_mul(4);
+        let headers = fs.header_blocks().saturating_mul(fs.block_size);
         extent.count > 0
             && extent.file >= self.next
             && bytes.is_some_and(|bytes| bytes <= i64::MAX.unsigned_abs())

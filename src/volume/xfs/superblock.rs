@@ -227,9 +227,8 @@ impl Superblock {
         if inode.checked_mul(power(self.inodes_log)) != Some(size) {
             return damaged("as many inodes as a block holds", self.inodes_log.into());
         }
-        let shortest = sector.saturating_mul(4).div_ceil(size.max(1));
         let bytes = self.group_blocks.saturating_mul(size);
-        if self.group_blocks <= shortest || bytes > LONGEST_GROUP {
+        if self.group_blocks <= self.header_blocks() || bytes > LONGEST_GROUP {
             return damaged("allocation groups of up to 1 TiB", self.group_blocks);
         }
         if power(self.group_log) != self.group_blocks.next_power_of_two() {
@@ -257,6 +256,12 @@ impl Superblock {
     /// Bytes of an allocation group.
     pub(super) fn group_bytes(&self) -> u64 {
         self.group_blocks.saturating_mul(self.block_size)
+    }
+
+    /// Blocks that each group's headers take: four sectors.
+    pub(super) fn header_blocks(&self) -> u64 {
+        let bytes = self.sector_size.saturating_mul(4);
+        bytes.div_ceil(self.block_size.max(1))
     }
 
     /// Blocks of this allocation group.
