@@ -9,18 +9,35 @@ use super::map::Budget;
 use crate::volume::field::{be_u32, be_u64};
 use crate::volume::{Claim, ReadAt, RunKind};
 
-/// Marks of blocks that no file's map leads to, the older one first, and how far into the block
-/// the newer kind says where it lies.
-const MARKS: &[([&[u8]; 2], Option<usize>, &str)] = &[
-    ([b"ABTB", b"AB3B"], Some(16), "free space tree by place"),
-    ([b"ABTC", b"AB3C"], Some(16), "free space tree by length"),
-    ([b"IABT", b"IAB3"], Some(16), "inode tree"),
-    ([b"FIBT", b"FIB3"], Some(16), "free inode tree"),
-    ([b"RMB3", b"RMB3"], Some(16), "owner tree"),
-    ([b"R3FC", b"R3FC"], Some(16), "tree of shared blocks"),
+/// A block that no file's map leads to and that says itself what it is.
+struct Marked {
+    /// Its mark without and with checksums.
+    marks: [&'static [u8]; 2],
+    /// Where the newer kind says where on the volume it lies, in units of 512 bytes.
+    place: usize,
+    what: &'static str,
+}
+
+const fn marked(
+    old: &'static [u8],
+    new: &'static [u8],
+    place: usize,
+    what: &'static str,
+) -> Marked {
+    let marks = [old, new];
+    Marked { marks, place, what }
+}
+
+const MARKED: &[Marked] = &[
+    marked(b"ABTB", b"AB3B", 16, "free space tree by place"),
+    marked(b"ABTC", b"AB3C", 16, "free space tree by length"),
+    marked(b"IABT", b"IAB3", 16, "inode tree"),
+    marked(b"FIBT", b"FIB3", 16, "free inode tree"),
+    marked(b"RMB3", b"RMB3", 16, "owner tree"),
+    marked(b"R3FC", b"R3FC", 16, "tree of shared blocks"),
     // Their content is a file's; only the header is left to be claimed.
-    ([b"XARM", b"XARM"], Some(40), "header of an attribute value"),
-    ([b"XSLM", b"XSLM"], Some(40), "header of a symbolic link"),
+    marked(b"XARM", b"XARM", 40, "header of an attribute value"),
+    marked(b"XSLM", b"XSLM", 40, "header of a symbolic link"),
 ];
 
 /// Where the file system's own tables lie that are kept like files.
@@ -121,12 +138,13 @@ impl Xfs {
     fn marked(&self, at: u64) -> Option<&'static str> {
         let start = at.checked_sub(at.checked_rem(self.fs.block_size)?)?;
         let head = self.part.read_vec(start, 64).ok()?;
-        let (_, place, what) = MARKS.iter().find(|([old, new], _, _)| {
+        let known = MARKED.iter().find(|known| {
+            let [old, new] = known.marks;
             head.starts_with(if self.fs.has_checksums { new } else { old })
         })?;
         let sectors = start.checked_div(512)?;
-        let own = place.and_then(|place| be_u64(&head, place)) == Some(sectors);
-        (own || !self.fs.has_checksums).then_some(*what)
+        let own = be_u64(&head, known.place) == Some(sectors);
+        (own || !self.fs.has_checksums).then_some(known.what)
     }
 
     fn find_tables(&self) -> Tables {

@@ -1,5 +1,5 @@
 //! XFS, made by mkfs.xfs and by the kernel. What the kernel alone can make (fragments, deleted and
-//! shared files) lies in `tests/data/volumes`; what lies where in it is told by xfs_db.
+//! shared files) lies in `tests/data/volumes`; what lies where in it is told by `xfs_db`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -64,7 +64,7 @@ fn describe(folder: &Path, proto: &mut String) {
     proto.push_str("$\n");
 }
 
-/// What xfs_db says of all files that have a name, and the number of links of those that are no
+/// What `xfs_db` says of all files that have a name, and the number of links of those that are not
 /// directories.
 fn told(image: &Path) -> (Vec<Told>, HashMap<u64, usize>) {
     let shown = image.to_str().unwrap();
@@ -148,7 +148,8 @@ fn run_of(line: &str, block: u64, group: u64) -> Option<(u64, u64, u64)> {
     (file < DIRECTORY_INDEX).then_some((file, at * block, count * block))
 }
 
-/// Holds all places, which are at least `count`, against xfs_db, and all blocks against its list of free ones.
+/// Holds all places, which are at least `count`, against `xfs_db`, and all blocks against its list
+/// of free ones.
 #[track_caller]
 fn compare(image: &Path, volumes: &Volumes, count: usize) -> Vec<Told> {
     let reader = reader(volumes);
@@ -182,7 +183,7 @@ fn compare(image: &Path, volumes: &Volumes, count: usize) -> Vec<Told> {
     told
 }
 
-/// Every name that xfs_db knows is found, and each file has as many names as it has links. It
+/// Every name that `xfs_db` knows is found, and each file has as many names as it has links. It
 /// tells only the first name of each.
 fn check_names(told: &[Told], links: &HashMap<u64, usize>, volumes: &Volumes) {
     let wanted: HashSet<_> = told.iter().map(|file| NodeId(file.inode)).collect();
