@@ -37,6 +37,7 @@ pub mod ntfs;
 pub mod partition;
 pub mod path;
 pub mod seam;
+pub mod xfs;
 
 mod content;
 mod error;

@@ -13,6 +13,7 @@ needed=(
     sgdisk:gdisk
     mkntfs:ntfs-3g
     mkfs.exfat:exfatprogs
+    mkfs.xfs:xfsprogs
     fiwalk:sleuthkit
     ssh-keygen:openssh-client
     openssl:openssl

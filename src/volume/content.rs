@@ -8,6 +8,7 @@ use super::ext::Ext;
 use super::fat::Fat;
 use super::field::{le_u32, le_u64};
 use super::ntfs::Ntfs;
+use super::xfs::Xfs;
 use super::{FileSystem, Part, ReadAt, VolumeError, Warnings};
 
 /// The content of a volume.
@@ -37,12 +38,14 @@ type Open = fn(&Part) -> Option<Result<Box<dyn FileSystem>, VolumeError>>;
 const READERS: &[(&str, Open)] = &[
     ("ext", |part| Some(boxed(Ext::open(part)?))),
     ("NTFS", |part| Some(boxed(Ntfs::open(part)?))),
+    ("XFS", |part| Some(boxed(Xfs::open(part)?))),
     ("exFAT", |part| Some(boxed(ExFat::open(part)?))),
     ("FAT", |part| Some(boxed(Fat::open(part)?))),
     // By what is left of a file system, after all that are whole.
     ("ext", |part| Some(boxed(Ext::open_copy(part)?))),
     ("NTFS", |part| Some(boxed(Ntfs::open_copy(part)?))),
     ("exFAT", |part| Some(boxed(ExFat::open_copy(part)?))),
+    ("XFS", |part| Some(boxed(Xfs::open_copy(part)?))),
 ];
 
 fn boxed<F: FileSystem + 'static>(

@@ -1,6 +1,7 @@
 //! Volumes and file systems against programs that nobody here wrote: the images are made by mke2fs,
-//! debugfs, mkfs.exfat, mkfs.fat, mtools, mkntfs, ntfs-3g, parted and sgdisk, and what lies where in
-//! them is told by The Sleuth Kit. No test needs a loop device; those of NTFS mount through FUSE.
+//! debugfs, mkfs.xfs, mkfs.exfat, mkfs.fat, mtools, mkntfs, ntfs-3g, parted and sgdisk, and what lies
+//! where in them is told by The Sleuth Kit and `xfs_db`. No test needs a loop device; those of NTFS
+//! mount through FUSE.
 
 mod damage;
 mod exfat;
@@ -11,6 +12,7 @@ mod mount;
 mod ntfs;
 mod oracle;
 mod table;
+mod xfs;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

@@ -10,7 +10,7 @@ use keydredge::volume::{Content, Disk, volumes};
 
 use super::mark::Marked;
 use super::mount::Mounted;
-use super::{blank, exfat, ntfs, run};
+use super::{blank, exfat, ntfs, run, xfs};
 use crate::fixture::Desk;
 
 /// A repeatable source of numbers (`SplitMix64`).
@@ -181,6 +181,50 @@ fn damaged_exfat_structures_do_no_harm() {
     let desk = Desk::new();
     let (image, structures) = exfat::damageable(&desk);
     flip(&image, &structures, 200, 5);
+}
+
+#[test]
+fn damaged_xfs_structures_do_no_harm() {
+    for (options, rounds) in [(&["-m", "crc=0"][..], 60), (&["-b", "size=1024"], 60)] {
+        let desk = Desk::new();
+        let mut marked = Marked::default();
+        let tree = desk.path("tree");
+        xfs::tree(&mut marked, &tree);
+        let image = xfs::offline(&desk, &tree, 20 << 20, options);
+        let bytes = std::fs::read(&image).unwrap();
+        let inodes = memchr::memmem::find(&bytes, b"IN\x41\xed").unwrap();
+        let structures = [
+            0..270,
+            512..600,
+            1024..1070,
+            4096..4200,
+            inodes..inodes + (64 << 10),
+            inodes..inodes + (8 << 10),
+        ];
+        flip(&image, &structures, rounds, 6);
+    }
+    // Trees of extents and of free space, leftovers, large directories.
+    let desk = Desk::new();
+    let image = xfs::fixture(&desk, "xfs-1k");
+    let bytes = std::fs::read(&image).unwrap();
+    let mut structures = Vec::new();
+    for mark in [
+        &b"BMA3"[..],
+        b"AB3B",
+        b"IAB3",
+        b"XDD3",
+        b"XDB3",
+        b"XARM",
+        b"XSLM",
+    ] {
+        let found = memchr::memmem::find_iter(&bytes, mark).take(4);
+        structures.extend(found.map(|at| at..at + 512));
+    }
+    assert!(structures.len() > 15);
+    for at in memchr::memmem::find_iter(&bytes, b"IN\x81\xa4").step_by(16) {
+        structures.push(at..at + 512);
+    }
+    flip(&image, &structures, 60, 7);
 }
 
 #[test]

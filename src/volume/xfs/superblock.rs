@@ -1,0 +1,402 @@
+//! The superblock: sizes, and what they make of a block or inode number ("XFS Filesystem
+//! Structure", chapter Superblocks; the field names are its). Numbers are big-endian; checksums
+//! alone are little-endian.
+
+use super::crc;
+use crate::volume::field::{be_u16, be_u32, be_u64, text, u8_at};
+use crate::volume::{Part, ReadAt, ReadFault, VolumeError, Warnings};
+
+const WHAT: &str = "XFS superblock";
+const MAGIC: &[u8] = b"XFSB";
+/// As much as has fields; the smallest sector holds it.
+const LEN: usize = 512;
+/// Longest allocation group in bytes.
+const LONGEST_GROUP: u64 = 1 << 40;
+/// How much of a volume is searched for a copy where no sum tells its place.
+const SEARCHED: u64 = 256 << 20;
+/// Block sizes that occur, the most usual first.
+const BLOCK_SIZES: [u64; 8] = [4096, 1024, 2048, 512, 65536, 16384, 8192, 32768];
+
+/// Features that change how structures are read (`sb_features_incompat`).
+pub(super) mod incompat {
+    pub(crate) const FILE_TYPE: u32 = 0x1;
+    pub(crate) const SPARSE_INODES: u32 = 0x2;
+    pub(crate) const META_UUID: u32 = 0x4;
+    pub(crate) const NEEDS_REPAIR: u32 = 0x10;
+    /// All that this reader knows: the above, times of 64 bits, extent counters of 64 bits,
+    /// exchanged ranges and parent pointers.
+    pub(crate) const KNOWN: u32 = 0xff;
+}
+
+/// Bits of `sb_versionnum`.
+mod version {
+    pub(super) const NUMBER: u16 = 0xf;
+    pub(super) const ALIGNMENT: u16 = 0x80;
+    pub(super) const DIRECTORY_2: u16 = 0x2000;
+    pub(super) const MORE_BITS: u16 = 0x8000;
+}
+
+const FEATURES2_FILE_TYPE: u32 = 0x200;
+
+/// The superblock's fields, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Superblock {
+    pub(super) block_size: u64,
+    pub(super) block_log: u32,
+    /// Number of blocks.
+    pub(super) blocks: u64,
+    pub(super) sector_size: u64,
+    pub(super) inode_size: u64,
+    /// Inodes of a block, as a power of two.
+    pub(super) inodes_log: u32,
+    /// Allocation groups, and blocks of each but the last, which may be shorter.
+    pub(super) groups: u64,
+    pub(super) group_blocks: u64,
+    /// Bits of a block number that count within its group; the group's number lies above them.
+    pub(super) group_log: u32,
+    pub(super) directory_block: u64,
+    pub(super) root: u64,
+    /// Inodes that hold the file system's own tables, with what they are.
+    pub(super) internal: Vec<(u64, &'static str)>,
+    /// Block number of the internal log; 0 if the log is elsewhere.
+    pub(super) log_start: u64,
+    pub(super) log_blocks: u64,
+    /// Alignment of inode chunks in blocks; 1 if they may begin anywhere.
+    pub(super) inode_alignment: u64,
+    pub(super) incompat: u32,
+    /// Entries of directories tell what kind of file they name.
+    pub(super) has_file_type: bool,
+    /// Version 5: structures carry checksums and say where they lie.
+    pub(super) has_checksums: bool,
+    /// As structures carry it.
+    pub(super) uuid: [u8; 16],
+    pub(super) label: String,
+}
+
+impl Superblock {
+    /// Reads the first superblock, or the copy of another group if the first is damaged. `None` if
+    /// the volume does not begin with one.
+    pub(super) fn find(part: &Part, warnings: &Warnings) -> Option<Result<Self, VolumeError>> {
+        if !signed(part, 0) {
+            return None;
+        }
+        let error = match Self::read(part, 0) {
+            Ok((found, true)) => return Some(Ok(found)),
+            Ok((_, false)) => VolumeError::damaged(
+                WHAT,
+                0,
+                "a superblock that fits its checksum",
+                "another checksum",
+            ),
+            Err(error @ VolumeError::Unsupported { .. }) => return Some(Err(error)),
+            Err(error) => error,
+        };
+        if let Some((copy, at)) = Self::copy(part) {
+            warnings.add(format!("{error}; its copy at {at:#x} was used instead"));
+            return Some(Ok(copy));
+        }
+        // A wrong checksum is better than no file names, as long as the numbers make sense.
+        warnings.add(format!("{error}, and no copy of it was found"));
+        Some(Self::read(part, 0).map(|(found, _)| found))
+    }
+
+    /// The copy at the start of another allocation group and where it lies. Where that is, only
+    /// the superblock itself says; so the usual places are tried.
+    pub(super) fn copy(part: &Part) -> Option<(Self, u64)> {
+        let at_home = |at: u64| {
+            let (found, sound) = signed(part, at).then(|| Self::read(part, at).ok())??;
+            let group = at.checked_div(found.group_bytes())?;
+            let home = group.checked_mul(found.group_bytes())?;
+            (sound && home == at && (1..found.groups).contains(&group)).then_some((found, at))
+        };
+        let likely = copies_by_free_space(part).chain(copies_by_length(part.len()));
+        // Some way in, every block: groups of small or grown file systems are short.
+        let step = 4096_u64;
+        let near = (1..SEARCHED.min(part.len()).div_ceil(step)).map(|n| n.saturating_mul(step));
+        likely.chain(near).filter(|at| *at > 0).find_map(at_home)
+    }
+
+    /// The superblock at `at`, and whether it fits its checksum.
+    fn read(part: &Part, at: u64) -> Result<(Self, bool), VolumeError> {
+        let raw = part.read_vec(at, LEN).map_err(VolumeError::read(WHAT))?;
+        let found = Self::parse(&raw).ok_or(VolumeError::Read {
+            what: WHAT,
+            fault: ReadFault::Unreadable { at, len: LEN },
+        })?;
+        found.check(&raw, at)?;
+        // The checksum covers the whole sector, most of which is zero.
+        let sector = usize::try_from(found.sector_size).unwrap_or(LEN);
+        let sound = !found.has_checksums
+            || part
+                .read_vec(at, sector)
+                .is_ok_and(|raw| crc::is_sound(&raw, 224));
+        Ok((found, sound))
+    }
+
+    fn parse(raw: &[u8]) -> Option<Self> {
+        let block_log = u32::from(u8_at(raw, 120)?);
+        let version = be_u16(raw, 100)?;
+        let has_checksums = version & version::NUMBER == 5;
+        let more = version & version::MORE_BITS != 0;
+        let features2 = if more { be_u32(raw, 200)? } else { 0 };
+        let incompat = if has_checksums { be_u32(raw, 216)? } else { 0 };
+        let aligned = version & version::ALIGNMENT != 0;
+        // What structures carry stays the same when the visible one is changed.
+        let uuid_at = if incompat & incompat::META_UUID != 0 {
+            248
+        } else {
+            32
+        };
+        let mut internal = vec![
+            (be_u64(raw, 64)?, "realtime bitmap"),
+            (be_u64(raw, 72)?, "realtime summary"),
+            (be_u64(raw, 160)?, "user quota"),
+            (be_u64(raw, 168)?, "group quota"),
+        ];
+        if has_checksums {
+            internal.push((be_u64(raw, 232)?, "project quota"));
+        }
+        internal.retain(|(inode, _)| !matches!(*inode, 0 | u64::MAX));
+        let block_size = u64::from(be_u32(raw, 4)?);
+        Some(Self {
+            block_size,
+            block_log,
+            blocks: be_u64(raw, 8)?,
+            sector_size: u64::from(be_u16(raw, 102)?),
+            inode_size: u64::from(be_u16(raw, 104)?),
+            inodes_log: u32::from(u8_at(raw, 123)?),
+            groups: u64::from(be_u32(raw, 88)?),
+            group_blocks: u64::from(be_u32(raw, 84)?),
+            group_log: u32::from(u8_at(raw, 124)?),
+            directory_block: block_size
+                .checked_shl(u32::from(u8_at(raw, 192)?))
+                .unwrap_or(0),
+            root: be_u64(raw, 56)?,
+            internal,
+            log_start: be_u64(raw, 48)?,
+            log_blocks: u64::from(be_u32(raw, 96)?),
+            inode_alignment: match aligned {
+                true => u64::from(be_u32(raw, 180)?).max(1),
+                false => 1,
+            },
+            incompat,
+            has_file_type: incompat & incompat::FILE_TYPE != 0
+                || !has_checksums && features2 & FEATURES2_FILE_TYPE != 0,
+            has_checksums,
+            uuid: *raw.get(uuid_at..)?.first_chunk()?,
+            label: text(raw.get(108..120)?),
+        })
+    }
+
+    /// Whether the numbers are such that sums made of them stay in bounds.
+    fn check(&self, raw: &[u8], at: u64) -> Result<(), VolumeError> {
+        let damaged = |expected, found: u64| {
+            Err(VolumeError::damaged(
+                WHAT,
+                at,
+                expected,
+                format!("{found:#x}"),
+            ))
+        };
+        let version = be_u16(raw, 100).unwrap_or(0);
+        match version & version::NUMBER {
+            5 => {}
+            4 if version & version::DIRECTORY_2 != 0 => {}
+            number @ 1..=4 => {
+                return Err(VolumeError::Unsupported {
+                    what: WHAT,
+                    at,
+                    feature: format!("version {number} with directories of before 2001"),
+                });
+            }
+            number => return damaged("version 4 or 5", u64::from(number)),
+        }
+        let power = |log: u32| 1_u64.checked_shl(log).unwrap_or(0);
+        let size = self.block_size;
+        if !(512..=65536).contains(&size) || power(self.block_log) != size {
+            return damaged("a block size of 512 bytes to 64 KiB", size);
+        }
+        let sector = self.sector_size;
+        if !sector.is_power_of_two() || !(512..=32768).contains(&sector) || sector > size {
+            return damaged("sectors of 512 bytes to a block", sector);
+        }
+        let inode = self.inode_size;
+        if !inode.is_power_of_two() || !(256..=2048).contains(&inode) || inode > size {
+            return damaged("inodes of 256 to 2,048 bytes", inode);
+        }
+        if inode.checked_mul(power(self.inodes_log)) != Some(size) {
+            return damaged("as many inodes as a block holds", self.inodes_log.into());
+        }
+        let bytes = self.group_blocks.saturating_mul(size);
+        if self.group_blocks <= self.header_blocks() || bytes > LONGEST_GROUP {
+            return damaged("allocation groups of up to 1 TiB", self.group_blocks);
+        }
+        if power(self.group_log) != self.group_blocks.next_power_of_two() {
+            return damaged("bits for a group's blocks", self.group_log.into());
+        }
+        let before_last = self.groups.checked_sub(1);
+        let least = before_last.and_then(|groups| groups.checked_mul(self.group_blocks));
+        let most = self.groups.checked_mul(self.group_blocks);
+        if least.is_none_or(|least| self.blocks <= least)
+            || most.is_none_or(|most| self.blocks > most)
+            || self.blocks.checked_mul(size).is_none()
+        {
+            return damaged("as many blocks as the groups have", self.blocks);
+        }
+        if !(size..=65536).contains(&self.directory_block) {
+            return damaged("directory blocks of up to 64 KiB", self.directory_block);
+        }
+        Ok(())
+    }
+
+    pub(super) fn has(&self, incompat: u32) -> bool {
+        self.incompat & incompat != 0
+    }
+
+    /// Bytes of an allocation group.
+    pub(super) fn group_bytes(&self) -> u64 {
+        self.group_blocks.saturating_mul(self.block_size)
+    }
+
+    /// Blocks that each group's headers take: four sectors.
+    pub(super) fn header_blocks(&self) -> u64 {
+        let bytes = self.sector_size.saturating_mul(4);
+        bytes.div_ceil(self.block_size.max(1))
+    }
+
+    /// Blocks of this allocation group.
+    pub(super) fn blocks_of(&self, group: u64) -> u64 {
+        let before = group.saturating_mul(self.group_blocks);
+        self.blocks.saturating_sub(before).min(self.group_blocks)
+    }
+
+    /// Inodes of a block.
+    pub(super) fn inodes_per_block(&self) -> u64 {
+        1_u64.checked_shl(self.inodes_log).unwrap_or(1)
+    }
+
+    /// Where a group's block lies, if `count` blocks from it on exist.
+    pub(super) fn at(&self, group: u64, block: u64, count: u64) -> Option<u64> {
+        let end = block.checked_add(count)?;
+        if group >= self.groups || end > self.blocks_of(group) {
+            return None;
+        }
+        let index = group.checked_mul(self.group_blocks)?.checked_add(block)?;
+        index.checked_mul(self.block_size)
+    }
+
+    /// Where a block lies whose number has its group's in the upper bits, if `count` blocks from
+    /// it on exist. Groups are seldom as long as a power of two: such a number is no position.
+    pub(super) fn position(&self, number: u64, count: u64) -> Option<u64> {
+        let (group, block) = split(number, self.group_log);
+        self.at(group, block, count)
+    }
+
+    /// The group of a position and the block in it.
+    pub(super) fn locate(&self, at: u64) -> Option<(u64, u64)> {
+        let index = at.checked_div(self.block_size)?;
+        let group = index.checked_div(self.group_blocks)?;
+        (index < self.blocks).then_some((group, index.checked_rem(self.group_blocks)?))
+    }
+
+    /// An inode's number out of its group and its number in the group.
+    pub(super) fn inode_number(&self, group: u64, within: u64) -> u64 {
+        let bits = self.group_log.saturating_add(self.inodes_log);
+        group.checked_shl(bits).unwrap_or(0) | within
+    }
+
+    /// The group of an inode and its number there.
+    pub(super) fn split_inode(&self, number: u64) -> (u64, u64) {
+        split(number, self.group_log.saturating_add(self.inodes_log))
+    }
+}
+
+/// A number's bits from `bits` on, and those below.
+fn split(number: u64, bits: u32) -> (u64, u64) {
+    let high = number.checked_shr(bits).unwrap_or(0);
+    let low = number ^ high.checked_shl(bits).unwrap_or(0);
+    (high, low)
+}
+
+fn signed(part: &Part, at: u64) -> bool {
+    part.read_vec(at, 4).is_ok_and(|magic| magic == MAGIC)
+}
+
+/// The header of the first group's free space lies in the second sector and says how long the
+/// group is; if only the first sector is lost, it leads to the second group.
+fn copies_by_free_space(part: &Part) -> impl Iterator<Item = u64> + '_ {
+    let headers = [512_u64, 4096, 1024, 2048]
+        .into_iter()
+        .filter_map(|sector| {
+            let raw = part.read_vec(sector, 16).ok()?;
+            let signed = raw.starts_with(b"XAGF") && be_u32(&raw, 8)? == 0;
+            signed.then(|| be_u32(&raw, 12))?
+        });
+    headers.flat_map(|blocks| BLOCK_SIZES.map(|size| u64::from(blocks).saturating_mul(size)))
+}
+
+/// Where the second group would begin if `mkfs.xfs` had made a number of equal groups, most
+/// likely four, of a volume of this length.
+fn copies_by_length(len: u64) -> impl Iterator<Item = u64> {
+    BLOCK_SIZES.into_iter().flat_map(move |size| {
+        let blocks = len.checked_div(size).unwrap_or(0);
+        let equal = [4_u64].into_iter().chain(2..=64);
+        let lengths = equal.flat_map(move |groups| {
+            let down = blocks.checked_div(groups).unwrap_or(0);
+            [down, blocks.div_ceil(groups)]
+        });
+        // The longest group is a block short of 1 TiB.
+        let longest = LONGEST_GROUP.checked_div(size).unwrap_or(1);
+        lengths
+            .chain([longest.saturating_sub(1), longest])
+            .map(move |blocks| blocks.saturating_mul(size))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_length_that_is_no_power_of_two_leaves_gaps_in_the_numbers() {
+        let fs = Superblock {
+            block_size: 4096,
+            block_log: 12,
+            blocks: 20480 * 3 - 10,
+            sector_size: 512,
+            inode_size: 512,
+            inodes_log: 3,
+            groups: 3,
+            group_blocks: 20480,
+            group_log: 15,
+            directory_block: 4096,
+            root: 128,
+            internal: Vec::new(),
+            log_start: 0,
+            log_blocks: 0,
+            inode_alignment: 8,
+            incompat: 0,
+            has_file_type: true,
+            has_checksums: true,
+            uuid: [0; 16],
+            label: String::new(),
+        };
+        assert_eq!(fs.position(32768 + 5, 1), Some((20480 + 5) * 4096));
+        assert_eq!(fs.position(20480, 1), None);
+        assert_eq!(fs.position(20479, 1), Some(20479 * 4096));
+        assert_eq!(fs.position(20479, 2), None);
+        assert_eq!(fs.position(65536 + 20469, 1), Some((20480 * 3 - 11) * 4096));
+        assert_eq!(fs.position(65536 + 20470, 1), None);
+        assert_eq!(fs.position(u64::MAX, 1), None);
+        assert_eq!(fs.locate((20480 + 5) * 4096 + 17), Some((1, 5)));
+        assert_eq!(fs.locate((20480 * 3 - 10) * 4096), None);
+        assert_eq!(fs.split_inode(fs.inode_number(2, 131)), (2, 131));
+    }
+
+    #[test]
+    fn the_usual_places_of_a_copy_are_tried_first() {
+        let four = copies_by_length(400 << 20).next();
+        assert_eq!(four, Some(100 << 20));
+        assert!(copies_by_length(8 << 40).any(|at| at == (1 << 40) - 4096));
+    }
+}
