@@ -71,6 +71,11 @@ impl Owners {
         findings
     }
 
+    /// What the disk should hold and does not.
+    pub(super) fn missing(&self) -> &[String] {
+        &self.volumes.missing
+    }
+
     /// What was wrong with the structures that were asked.
     pub(super) fn warnings(&self) -> Vec<String> {
         let mut all = self.volumes.warnings.clone();

@@ -227,6 +227,8 @@ impl<'a> Sink<'a> {
                 if let Some(mut owners) = self.owners.take() {
                     let found = owners.settle();
                     self.report(found)?;
+                    self.totals.incomplete |= !owners.missing().is_empty();
+                    self.totals.warnings.extend_from_slice(owners.missing());
                     self.totals.warnings.extend(owners.warnings());
                 }
                 self.totals.bytes_skipped += closed.holes;
