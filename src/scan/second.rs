@@ -26,7 +26,9 @@ use crate::confirm::{Confirmed, Tally};
 use crate::image::Image;
 use crate::unit::ImageOffset;
 use crate::volume::seam::{Seam, Seams};
-use crate::volume::{Content, Encoded, FileSystem, NodeId, Part, Run, RunKind, Volume, Volumes};
+use crate::volume::{
+    Content, Encoded, FileSystem, NodeId, Part, Run, RunKind, Stretch, Volume, Volumes,
+};
 
 /// Bytes of one batch, more or less: what waits for the workers is held in memory.
 const BATCH: u64 = 1 << 20;
@@ -34,6 +36,10 @@ const BATCH: u64 = 1 << 20;
 const PIECES: usize = 512;
 /// Length of the parts in which a piece is searched.
 const BODY: u64 = 1 << 20;
+
+/// How values are called that a record of NTFS cuts up, and the length of what it cuts.
+const FIXUP: &str = "fixup";
+const SECTOR: u64 = 512;
 
 /// What the second pass looked at, for the summary.
 #[derive(Clone, Copy, Debug, Default)]
@@ -206,8 +212,12 @@ impl<'s> Sweep<'s> {
     fn encoded(&mut self, volume: usize, part: &Part, encoded: &Encoded) {
         let mut sources = Vec::new();
         let at = |decoded: u64| encoded.file_offset.saturating_add(decoded);
-        for stretch in &encoded.stretches {
-            let moved = stretch.is_moved();
+        let is_fixed = encoded.codec == FIXUP;
+        let parts = |stretch: &Stretch| match is_fixed {
+            true => at_sector_ends(stretch),
+            false => vec![(stretch.clone(), stretch.is_moved())],
+        };
+        for (stretch, moved) in encoded.stretches.iter().flat_map(parts) {
             let mut next = at(stretch.decoded.start);
             let disk = part.disk_ranges(stretch.volume.clone());
             if !moved {
@@ -393,6 +403,28 @@ impl Worker<'_> {
         gathered.found.extend(unseen);
         Ok(())
     }
+}
+
+/// The parts of a stretch of a record of NTFS, and whether they lie there as they are: the last two
+/// bytes of every sector are kept elsewhere in the record.
+fn at_sector_ends(stretch: &Stretch) -> Vec<(Stretch, bool)> {
+    let mut parts = Vec::new();
+    let (end, mut at) = (stretch.volume.end, stretch.volume.start);
+    while at < end {
+        let within = at % SECTOR;
+        let is_kept = within < SECTOR - 2;
+        let len = if is_kept {
+            SECTOR - 2 - within
+        } else {
+            SECTOR - within
+        };
+        let volume = at..end.min(at + len);
+        let decoded = stretch.decoded.start + (at - stretch.volume.start);
+        let decoded = decoded..decoded + (volume.end - volume.start);
+        at = volume.end;
+        parts.push((Stretch { decoded, volume }, is_kept));
+    }
+    parts
 }
 
 /// What the pieces of a batch gave.

@@ -177,7 +177,9 @@ impl<'a> Source<'a> {
         });
         let volumes = volumes.filter(|found| {
             let known = |content: &Content| !matches!(content, Content::Unknown);
-            found.volumes.len() > 1 || found.volumes.iter().any(|one| known(&one.content))
+            found.volumes.len() > 1
+                || !found.missing.is_empty()
+                || found.volumes.iter().any(|one| known(&one.content))
         });
         let opened = Opened {
             lines,

@@ -40,12 +40,15 @@ fn with_secret(len: usize, at: usize, seed: &str) -> Vec<u8> {
     text
 }
 
+/// Scans with every engine, for the one type that is planted: the oracle is slow.
 fn scan(desk: &Desk, image: &Path) -> Ran {
-    let ran = desk.scan(image, &["--reveal"]).expect(0);
+    let only = ["--reveal", "--types", "github-personal-access-token"];
+    let ran = desk.scan(image, &only).expect(0);
     let expected: Vec<_> = ran.findings().iter().map(line).collect();
     for engine in ["cpu", "reference", "gpu"] {
         for threads in ["1", "3"] {
-            let args = ["--reveal", "--engine", engine, "--threads", threads];
+            let mut args = only.to_vec();
+            args.extend(["--engine", engine, "--threads", threads, "--max-depth", "0"]);
             let other = desk.scan(image, &args).expect(0);
             let found: Vec<_> = other.findings().iter().map(line).collect();
             assert_eq!(found, expected, "{engine}, {threads} threads");

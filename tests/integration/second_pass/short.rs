@@ -49,7 +49,7 @@ fn a_file_system_that_the_image_does_not_hold_makes_the_scan_incomplete() {
         ("mke2fs", &["-q", "-F", "-t", "ext4"][..], "ext4"),
         ("mkntfs", &["-q", "-F"], "ntfs"),
         ("mkfs.fat", &["-F", "32"], "fat32"),
-        ("mkfs.exfat", &["-q"], "exfat"),
+        ("mkfs.exfat", &[], "exfat"),
     ] {
         let desk = Desk::new();
         let image = desk.path("disk.img");
@@ -69,7 +69,9 @@ fn a_container_that_is_cut_short_makes_the_scan_incomplete() {
     let desk = Desk::new();
     let raw = desk.file(
         "disk.raw",
-        keydredge::specimen::disk::build("cut", 4 << 20).unwrap().0,
+        keydredge::specimen::disk::build("cut", keydredge::specimen::disk::DEMO_LEN)
+            .unwrap()
+            .0,
     );
     let image = desk.path("disk.qcow2");
     run(
