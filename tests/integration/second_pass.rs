@@ -45,14 +45,12 @@ fn scan(desk: &Desk, image: &Path) -> Ran {
     let only = ["--reveal", "--types", "github-personal-access-token"];
     let ran = desk.scan(image, &only).expect(0);
     let expected: Vec<_> = ran.findings().iter().map(line).collect();
-    for engine in ["cpu", "reference", "gpu"] {
-        for threads in ["1", "3"] {
-            let mut args = only.to_vec();
-            args.extend(["--engine", engine, "--threads", threads, "--max-depth", "0"]);
-            let other = desk.scan(image, &args).expect(0);
-            let found: Vec<_> = other.findings().iter().map(line).collect();
-            assert_eq!(found, expected, "{engine}, {threads} threads");
-        }
+    for (engine, threads) in [("cpu", "1"), ("cpu", "3"), ("reference", "2"), ("gpu", "2")] {
+        let mut args = only.to_vec();
+        args.extend(["--engine", engine, "--threads", threads, "--max-depth", "0"]);
+        let other = desk.scan(image, &args).expect(0);
+        let found: Vec<_> = other.findings().iter().map(line).collect();
+        assert_eq!(found, expected, "{engine}, {threads} threads");
     }
     ran
 }
@@ -211,7 +209,7 @@ fn a_secret_between_the_two_parts_of_an_inode_is_found() {
 fn secrets_that_ntfs_compressed_or_cut_up_are_found() {
     let desk = Desk::new();
     let image = desk.path("ntfs.img");
-    blank(&image, 16 << 20);
+    blank(&image, 5 << 20);
     run(
         "mkntfs",
         &["-q", "-F", "-c", "4096", image.to_str().unwrap()],

@@ -24,20 +24,19 @@ fn key(finding: &Finding, root: &str) -> (String, String, u64, String) {
 fn a_disk_gives_all_that_its_files_give() {
     let desk = Desk::new();
     let tree = desk.path("tree");
-    let (bytes, _) = disk::build("recall", disk::DEMO_LEN).unwrap();
+    let (bytes, truth) = disk::build("recall", disk::DEMO_LEN).unwrap();
     let mut stream = Stream::new("recall cuts");
-    let mut rest = bytes.as_slice();
-    for number in 0_u64.. {
-        if rest.is_empty() {
-            break;
-        }
-        let most = [140, 900, 5000, 60_000, 400_000][(number % 5) as usize];
-        let (file, after) = rest.split_at((1 + stream.below(most) as usize).min(rest.len()));
-        rest = after;
-        desk.file(
-            &format!("tree/d{}/e{}/f{number}", number % 7, number % 3),
-            file,
-        );
+    // Each specimen with a little or a lot of what is around it.
+    let around = |row: &disk::Truth, before: u64, after: u64| {
+        let start = row.offset.saturating_sub(before) as usize;
+        let end = ((row.offset + row.length + after) as usize).min(bytes.len());
+        bytes[start..end].to_vec()
+    };
+    for (number, row) in truth.iter().enumerate() {
+        let most = [2, 60, 900, 5000, 60_000][number % 5];
+        let file = around(row, stream.below(most), stream.below(most));
+        let path = format!("tree/d{}/e{}/f{number}", number % 7, number % 3);
+        desk.file(&path, file);
     }
     let image = desk.path("disk.img");
     blank(&image, 64 << 20);
@@ -49,6 +48,8 @@ fn a_disk_gives_all_that_its_files_give() {
         "ext4",
         "-b",
         "1024",
+        "-N",
+        "4096",
         "-O",
         "inline_data",
         "-I",
@@ -62,14 +63,15 @@ fn a_disk_gives_all_that_its_files_give() {
     let hole = desk.file("hole", filler(900));
     let fill = desk.file("fill", filler(80 << 20));
     let mut script = String::from("mkdir holes\nmkdir frag\n");
-    for number in 0..400 {
+    for number in 0..1200 {
         script.push_str(&format!("write {} holes/h{number}\n", hole.display()));
     }
     script.push_str(&format!("write {} filler\n", fill.display()));
-    for number in (0..400).step_by(2) {
+    for number in (0..1200).step_by(2) {
         script.push_str(&format!("rm holes/h{number}\n"));
     }
-    for (number, part) in bytes.chunks(30_000).take(6).enumerate() {
+    for (number, row) in truth.iter().enumerate().step_by(4) {
+        let part = around(row, 1000 + stream.below(1000), 900);
         let source = desk.file(&format!("tree/frag/g{number}"), part);
         script.push_str(&format!("write {} frag/g{number}\n", source.display()));
     }
