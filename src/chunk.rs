@@ -14,12 +14,14 @@
 //!                     before                   after
 //! ```
 
+pub mod assembly;
 pub mod carve;
 pub mod cut;
 
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
+use self::assembly::Assembly;
 use self::carve::Codec;
 use crate::image::{Image, Map};
 use crate::unit::ImageOffset;
@@ -104,17 +106,19 @@ pub struct Origin {
     pub input: String,
     /// The file inside that input, for a directory tree or a single file; `None` for an image.
     pub path: Option<String>,
-    /// The compressed streams the bytes were decoded from; `None` if they lie there as they are.
+    /// What the bytes were put together or decoded from; `None` if they lie there as they are.
     pub inside: Option<Inside>,
 }
 
-/// The compressed streams around some bytes, whose positions then are those in the innermost one.
+/// What is around some bytes, whose positions then are those in the innermost of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inside {
-    /// Where the outermost stream lies in the image: from its magic number to the last byte that
-    /// was decoded.
+    /// The bytes of a file that the outermost stream was found in, if not in those of the image.
+    pub assembly: Option<Arc<Assembly>>,
+    /// Where the outermost compressed stream lies in the image or the assembly: from its magic
+    /// number to the last byte that was decoded. All of the assembly, where there is no stream.
     pub stored: Range<u64>,
-    /// The streams, the outermost first, each with its position in the one around it.
+    /// The compressed streams, the outermost first, each with its position in what is around it.
     pub layers: Vec<(u64, Codec)>,
 }
 

@@ -23,7 +23,7 @@ use regex::bytes::{Captures, Regex, RegexBuilder};
 
 use crate::anchor::encode::{Encoding, SIGHT};
 use crate::anchor::{AnchorSet, Hit, User};
-use crate::chunk::{Chunk, Origin};
+use crate::chunk::{Chunk, Inside, Origin};
 use crate::rule::{RuleSet, Variant};
 pub use proof::Proof;
 
@@ -99,6 +99,8 @@ pub struct Confirmed {
     pub origin: Arc<Origin>,
     /// Where the secret lies in the image, or in the decoded bytes that its origin names.
     pub span: Range<u64>,
+    /// Where all that the rule's pattern matched lies, the secret and what it was known by.
+    pub matched: Range<u64>,
     /// The secret as it lies on the disk.
     pub secret: Vec<u8>,
     /// What was undone to read it, outermost first: `base64`, `utf-16le`, `json-xml`, `percent`.
@@ -113,11 +115,12 @@ pub struct Confirmed {
 }
 
 impl Confirmed {
-    /// Where in the image the bytes lie that give the secret: its own, or those of the compressed
-    /// stream it was found in.
+    /// Where in the image (or in the bytes of a file that its origin names) the bytes lie that give
+    /// the secret: its own, or those of the compressed stream it was found in.
     #[must_use]
     pub fn stored(&self) -> Range<u64> {
-        let inside = self.origin.inside.as_ref();
+        let in_stream = |inside: &&Inside| inside.assembly.is_none() || !inside.layers.is_empty();
+        let inside = self.origin.inside.as_ref().filter(in_stream);
         inside.map_or(&self.span, |inside| &inside.stored).clone()
     }
 }
@@ -308,7 +311,12 @@ impl Confirmer {
                         .base64_at
                         .map(|at| (chunk.image_offset(start + at).0, inner));
                     let range = decoded.view.source_range(found.range);
-                    judged = Some(Judged { range, ..found });
+                    let whole = decoded.view.source_range(found.whole);
+                    judged = Some(Judged {
+                        range,
+                        whole,
+                        ..found
+                    });
                     break;
                 }
             }
@@ -326,10 +334,12 @@ impl Confirmer {
                 .iter()
                 .any(|value| value.as_bytes() == canonical);
         let first = chunk.image_offset(start + judged.range.start).0;
+        let matched_from = chunk.image_offset(start + judged.whole.start).0;
         Some(Confirmed {
             variant: user.variant,
             origin: Arc::clone(&chunk.origin),
             span: first..first + judged.range.len() as u64,
+            matched: matched_from..matched_from + judged.whole.len() as u64,
             secret: judged.secret,
             encodings,
             base64,
@@ -364,7 +374,13 @@ fn read(
         if let Some(judged) = judged {
             encodings.push(view.name());
             let range = view.source_range(judged.range.clone());
-            return (matched, Some(Judged { range, ..judged }));
+            let whole = view.source_range(judged.whole.clone());
+            let judged = Judged {
+                range,
+                whole,
+                ..judged
+            };
+            return (matched, Some(judged));
         }
     }
     (matched, None)
@@ -373,6 +389,8 @@ fn read(
 /// What a validator believed or suppressed, in window coordinates.
 struct Judged {
     range: Range<usize>,
+    /// What the pattern matched, the range included.
+    whole: Range<usize>,
     secret: Vec<u8>,
     proof: Box<Proof>,
     suppressed: Option<&'static str>,
@@ -411,7 +429,12 @@ fn judge(rule: &Compiled, window: &[u8], anchor: usize) -> (bool, Option<Judged>
     };
     let range = proof.at.clone().unwrap_or_else(|| candidate.secret_range());
     let secret = window.get(range.clone()).unwrap_or(&[]).to_vec();
+    let matched = candidate
+        .captures
+        .get(0)
+        .map_or(range.clone(), |found| found.range());
     let judged = Judged {
+        whole: matched.start.min(range.start)..matched.end.max(range.end),
         range,
         secret,
         proof,

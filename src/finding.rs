@@ -95,6 +95,15 @@ pub struct Place {
     pub inode: Option<u64>,
 }
 
+/// Some of the bytes of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Piece {
+    /// First byte in the image.
+    pub offset: u64,
+    /// Number of bytes.
+    pub length: u64,
+}
+
 /// Where it lies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Occurrence {
@@ -104,11 +113,16 @@ pub struct Occurrence {
     /// stream that it lies in.
     pub offset: u64,
     /// Bytes it takes there, encoded as it lies: those of the secret, or of the whole compressed
-    /// stream, from its magic number to the last byte that was decoded.
+    /// stream, from its magic number to the last byte that was decoded, or of the blocks of a file
+    /// that the file system compressed; the sum of `pieces` if there are any.
     pub length: u64,
     /// Position through decoders: `1048576-GZIP-300` is byte 300 of what the gzip stream at
     /// 1048576 gives.
     pub forensic_path: String,
+    /// The bytes of the image that give the secret, in the order of the file, where they do not lie
+    /// in one piece: its own in a fragmented file, whole blocks in a compressed one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pieces: Vec<Piece>,
     /// Encodings undone on the way, outermost first.
     pub encoding: Vec<String>,
     /// Partition number, from 1.

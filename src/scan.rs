@@ -22,6 +22,8 @@ pub mod choice;
 mod feeder;
 pub mod input;
 mod owners;
+mod restored;
+mod second;
 mod sink;
 mod source;
 mod worker;
@@ -42,7 +44,7 @@ use crate::chunk::cut::Cut;
 use crate::confirm::Confirmer;
 use crate::finding::Finding;
 use crate::finding::fingerprint::Key;
-use crate::finding::summary::{Rules, Summary};
+use crate::finding::summary::{Rules, SecondPass, Summary};
 use crate::rule::AnchorSpec;
 use choice::Engines;
 use input::Input;
@@ -221,6 +223,12 @@ pub fn run(
         suppressed: totals.suppressed,
         streams: totals.carved.streams,
         bytes_decoded: totals.carved.bytes,
+        second_pass: SecondPass {
+            seams: totals.looked.seams,
+            encoded: totals.looked.encoded,
+            bytes: totals.looked.bytes,
+            seconds: totals.second_pass.as_secs_f64(),
+        },
         limits: totals
             .carved
             .limits

@@ -21,6 +21,7 @@ pub(super) fn run(args: &InfoArgs) -> Result<Ended, Failure> {
     let mut warnings = about.warnings.clone();
     warnings.extend(refused);
     warnings.extend(found.warnings);
+    warnings.extend_from_slice(&found.missing);
     let mut out = io::stdout().lock();
     writeln!(out, "container    {}", about.format)?;
     for (name, value) in &about.facts {
@@ -58,7 +59,7 @@ pub(super) fn run(args: &InfoArgs) -> Result<Ended, Failure> {
     for warning in &warnings {
         writeln!(out, "warning: {}", visible(warning))?;
     }
-    Ok(if about.unreadable > 0 {
+    Ok(if about.unreadable > 0 || !found.missing.is_empty() {
         Ended::Incomplete
     } else {
         Ended::Complete

@@ -165,6 +165,7 @@ mod tests {
                 path: None,
                 inside: None,
             }),
+            matched: span.clone(),
             span,
             secret: Vec::new(),
             encodings: Vec::new(),
@@ -196,6 +197,7 @@ mod tests {
             input: String::new(),
             path: None,
             inside: Some(Inside {
+                assembly: None,
                 stored,
                 layers: Vec::new(),
             }),

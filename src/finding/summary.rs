@@ -29,6 +29,20 @@ pub struct Rules {
     pub anchors: usize,
 }
 
+/// What was searched beside the bytes of a disk in their order: bytes of files that lie there in
+/// pieces or encoded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SecondPass {
+    /// Places where files go on elsewhere.
+    pub seams: u64,
+    /// Pieces of encoded content.
+    pub encoded: u64,
+    /// Bytes of both.
+    pub bytes: u64,
+    /// Wall time, in which nothing else was done.
+    pub seconds: f64,
+}
+
 /// The summary record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
@@ -74,6 +88,9 @@ pub struct Summary {
     /// Bytes they gave.
     #[serde(default)]
     pub bytes_decoded: u64,
+    /// What was put together from what file systems say, and searched.
+    #[serde(default)]
+    pub second_pass: SecondPass,
     /// Compressed streams that were left alone, or left before their end, by the limit that
     /// stopped it: `carve-depth`, `carve-ratio`. What lies beyond was not searched; the bytes as
     /// they are stored were, so the scan is complete all the same.

@@ -249,14 +249,21 @@ impl<'a> Carver<'a> {
         tree.carved.bytes += bytes.len() as u64;
         let outside = place.origin.inside.as_ref();
         let (stored, mut layers) = match outside {
-            Some(Inside { stored, layers }) => (stored.clone(), layers.clone()),
-            None => (place.at..place.at + decoded.stored, Vec::new()),
+            Some(Inside { stored, layers, .. }) if !layers.is_empty() => {
+                (stored.clone(), layers.clone())
+            }
+            _ => (place.at..place.at + decoded.stored, Vec::new()),
         };
+        let assembly = outside.and_then(|outside| outside.assembly.clone());
         layers.push((place.at, place.codec));
         let origin = Arc::new(Origin {
             input: place.origin.input.clone(),
             path: place.origin.path.clone(),
-            inside: Some(Inside { stored, layers }),
+            inside: Some(Inside {
+                assembly,
+                stored,
+                layers,
+            }),
         });
         let bytes = Arc::new(bytes);
         let inner = self.content(&bytes, &origin, tree)?;

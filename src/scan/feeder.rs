@@ -41,7 +41,7 @@ fn feed(
     for item in chunks {
         let chunk = match item {
             Work::Search(chunk) => chunk,
-            other @ (Work::Confirm(..) | Work::Gather(_)) => {
+            other @ (Work::Confirm(..) | Work::Gather(_) | Work::Assembled(_)) => {
                 let _closed = work.send(other);
                 continue;
             }

@@ -5,13 +5,13 @@
 //! part of the scan's time, so findings still appear while the scan runs, and an image with
 //! millions of files is not swept for each of them.
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::restored::Restored;
 use crate::finding::label::labels_of;
 use crate::finding::{Finding, Place};
-use crate::volume::attribute::{Owner, attribute};
+use crate::volume::attribute::{Asked, Owner, Whose, attribute_known};
 use crate::volume::{Content, Volumes};
 
 /// The first batch is asked about after this time.
@@ -25,7 +25,7 @@ const LARGEST: usize = 100_000;
 /// Findings of one image that wait for their owners.
 pub(super) struct Owners {
     volumes: Arc<Volumes>,
-    waiting: Vec<Finding>,
+    waiting: Vec<(Finding, Option<Whose>)>,
     due: Instant,
 }
 
@@ -39,8 +39,8 @@ impl Owners {
     }
 
     /// Takes a finding, and gives back those whose turn has come, in order.
-    pub(super) fn push(&mut self, finding: Finding) -> Vec<Finding> {
-        self.waiting.push(finding);
+    pub(super) fn push(&mut self, finding: Finding, restored: Option<&Restored>) -> Vec<Finding> {
+        self.waiting.push((finding, restored.and_then(whose)));
         if self.waiting.len() < LARGEST && Instant::now() < self.due {
             return Vec::new();
         }
@@ -49,22 +49,31 @@ impl Owners {
 
     /// Gives back all that wait.
     pub(super) fn settle(&mut self) -> Vec<Finding> {
-        let mut findings = std::mem::take(&mut self.waiting);
-        if findings.is_empty() {
-            return findings;
+        if self.waiting.is_empty() {
+            return Vec::new();
         }
+        let (mut findings, files): (Vec<Finding>, Vec<Option<Whose>>) =
+            std::mem::take(&mut self.waiting).into_iter().unzip();
         let started = Instant::now();
-        let ranges: Vec<Range<u64>> = findings
-            .iter()
-            .map(|finding| &finding.occurrence)
-            .map(|place| place.offset..place.offset + place.length)
-            .collect();
-        let owners = attribute(&self.volumes.volumes, &ranges);
+        let asked = findings.iter().zip(files).map(|(finding, file)| {
+            let place = &finding.occurrence;
+            Asked {
+                range: place.offset..place.offset + place.length,
+                file,
+            }
+        });
+        let asked: Vec<Asked> = asked.collect();
+        let owners = attribute_known(&self.volumes.volumes, &asked);
         for (finding, owners) in findings.iter_mut().zip(owners) {
             tell(finding, owners);
         }
         self.due = Instant::now() + started.elapsed() * PATIENCE;
         findings
+    }
+
+    /// What the disk should hold and does not.
+    pub(super) fn missing(&self) -> &[String] {
+        &self.volumes.missing
     }
 
     /// What was wrong with the structures that were asked.
@@ -77,6 +86,18 @@ impl Owners {
         }
         all
     }
+}
+
+/// The file that the second pass read it from.
+fn whose(restored: &Restored) -> Option<Whose> {
+    let (file, file_offset) = restored.in_file()?;
+    Some(Whose {
+        volume: restored.assembly.volume,
+        node: file.node,
+        stream: file.stream,
+        file_offset,
+        deleted: file.deleted,
+    })
 }
 
 /// Writes the strongest owner into the record, and the others behind it.

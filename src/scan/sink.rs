@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use crossbeam::channel::Receiver;
 
 use super::carve::{Carved, Cover};
 use super::owners::Owners;
+use super::restored::{Restored, Second};
+use super::second::Looked;
 use super::{Plan, Progress, ScanError};
 use crate::chunk::Origin;
 use crate::chunk::cut::Cut;
@@ -18,7 +21,7 @@ use crate::confirm::{Confirmed, Tally};
 use crate::finding::label::labels_of;
 use crate::finding::line::LineCounter;
 use crate::finding::summary::Unreadable;
-use crate::finding::{Finding, Occurrence, Secret, Verdict};
+use crate::finding::{Finding, Occurrence, Piece, Secret, Verdict};
 use crate::image::Map;
 use crate::rule::{RuleSet, Severity};
 use crate::volume::Volumes;
@@ -50,6 +53,14 @@ pub(super) enum Step {
         tally: Tally,
         carved: Carved,
     },
+    /// Pieces of files were searched, in which this was.
+    Assembled {
+        found: Vec<Confirmed>,
+        tally: Tally,
+        carved: Carved,
+    },
+    /// All such pieces of an input were searched; how many they were, and since when.
+    Swept(Looked, Instant),
     /// Nothing more comes of this input. Asked when the last chunk has been searched, because
     /// only then are all faults known.
     Closed(Box<dyn FnOnce() -> Closed + Send>),
@@ -88,6 +99,8 @@ pub(super) struct Totals {
     pub(super) chunks: u64,
     pub(super) tally: Tally,
     pub(super) carved: Carved,
+    pub(super) looked: Looked,
+    pub(super) second_pass: Duration,
     pub(super) findings: u64,
     pub(super) suppressed: BTreeMap<String, u64>,
 }
@@ -106,6 +119,8 @@ pub(super) struct Sink<'a> {
     owners: Option<Owners>,
     /// The compressed streams that may hold those that come next.
     covers: Vec<Cover>,
+    /// What the second pass found in the image.
+    second: Second,
     totals: Totals,
 }
 
@@ -128,6 +143,7 @@ impl<'a> Sink<'a> {
             lines: None,
             owners: None,
             covers: Vec::new(),
+            second: Second::default(),
             totals: Totals::default(),
         }
     }
@@ -152,8 +168,7 @@ impl<'a> Sink<'a> {
         for step in early.into_values() {
             self.take(step)?;
         }
-        let rest = self.resolver.finish(&self.rules);
-        self.emit(rest)?;
+        self.finish()?;
         if let Some(mut owners) = self.owners.take() {
             let found = owners.settle();
             self.report(found)?;
@@ -192,13 +207,28 @@ impl<'a> Sink<'a> {
                 let settled = self.resolver.push(found, frontier, &self.rules);
                 self.emit(settled)?;
             }
+            Step::Assembled {
+                found,
+                tally,
+                carved,
+            } => {
+                self.totals.tally.add(tally);
+                self.totals.carved.add(carved);
+                self.second.take(found);
+            }
+            Step::Swept(looked, started) => {
+                self.totals.looked.add(looked);
+                self.totals.second_pass += started.elapsed();
+                self.second.settle(&self.rules, &self.plan.range);
+            }
             Step::Closed(closed) => {
                 let closed = closed();
-                let rest = self.resolver.finish(&self.rules);
-                self.emit(rest)?;
+                self.finish()?;
                 if let Some(mut owners) = self.owners.take() {
                     let found = owners.settle();
                     self.report(found)?;
+                    self.totals.incomplete |= !owners.missing().is_empty();
+                    self.totals.warnings.extend_from_slice(owners.missing());
                     self.totals.warnings.extend(owners.warnings());
                 }
                 self.totals.bytes_skipped += closed.holes;
@@ -232,30 +262,64 @@ impl<'a> Sink<'a> {
         self.covers.iter().any(|cover| cover.content.contains(&at))
     }
 
+    /// Takes what is left of an input.
+    fn finish(&mut self) -> Result<(), ScanError> {
+        let rest = self.resolver.finish(&self.rules);
+        self.emit(rest)?;
+        // Nothing unless the second pass was cut short.
+        self.second.settle_rest(&self.rules, &self.plan.range);
+        self.emit_restored(u64::MAX)?;
+        self.second = Second::default();
+        Ok(())
+    }
+
+    /// Findings of the pass over the disk, in its order; those of the second pass take their turn.
     fn emit(&mut self, settled: Vec<Confirmed>) -> Result<(), ScanError> {
-        for mut confirmed in settled {
-            let fingerprint = self.fingerprint(&confirmed);
-            if let Some(reason) = confirmed.suppressed {
-                *self.totals.suppressed.entry(reason.to_owned()).or_default() += 1;
-                if !self.plan.include_suppressed {
-                    continue;
-                }
-            } else {
-                self.totals.findings += 1;
-                self.progress.findings.fetch_add(1, Ordering::Relaxed);
-                let Confirmed { proof, secret, .. } = &mut confirmed;
-                self.pairer.take(proof, secret, &fingerprint);
-            }
-            let finding = self.record(confirmed, fingerprint);
-            match &mut self.owners {
-                Some(owners) => {
-                    let found = owners.push(finding);
-                    self.report(found)?;
-                }
-                None => self.report(vec![finding])?,
+        for confirmed in settled {
+            self.emit_restored(confirmed.stored().start)?;
+            if !self.second.has(&confirmed) {
+                self.emit_one(confirmed, None)?;
             }
         }
         Ok(())
+    }
+
+    fn emit_restored(&mut self, position: u64) -> Result<(), ScanError> {
+        while let Some(restored) = self.second.next_before(position) {
+            let confirmed = restored.confirmed.clone();
+            self.emit_one(confirmed, Some(&restored))?;
+        }
+        Ok(())
+    }
+
+    fn emit_one(
+        &mut self,
+        mut confirmed: Confirmed,
+        restored: Option<&Restored>,
+    ) -> Result<(), ScanError> {
+        let fingerprint = self.fingerprint(&confirmed);
+        if let Some(reason) = confirmed.suppressed {
+            *self.totals.suppressed.entry(reason.to_owned()).or_default() += 1;
+            if !self.plan.include_suppressed {
+                return Ok(());
+            }
+        } else {
+            self.totals.findings += 1;
+            self.progress.findings.fetch_add(1, Ordering::Relaxed);
+            let Confirmed { proof, secret, .. } = &mut confirmed;
+            self.pairer.take(proof, secret, &fingerprint);
+        }
+        let mut finding = self.record(confirmed, fingerprint);
+        if let Some(restored) = restored {
+            lead_back(&mut finding.occurrence, restored);
+        }
+        match &mut self.owners {
+            Some(owners) => {
+                let found = owners.push(finding, restored);
+                self.report(found)
+            }
+            None => self.report(vec![finding]),
+        }
     }
 
     fn report(&mut self, findings: Vec<Finding>) -> Result<(), ScanError> {
@@ -283,6 +347,7 @@ impl<'a> Sink<'a> {
             base64,
             proof,
             suppressed,
+            ..
         } = confirmed;
         let variant = &self.rules.variants[variant];
         let secret_type = self.rules.type_of(variant);
@@ -329,6 +394,7 @@ impl<'a> Sink<'a> {
                 offset: stored.start,
                 length: stored.end - stored.start,
                 forensic_path,
+                pieces: Vec::new(),
                 encoding: codecs.chain(encodings).map(str::to_owned).collect(),
                 partition: None,
                 filesystem: None,
@@ -352,5 +418,23 @@ impl<'a> Sink<'a> {
             details: proof.details,
             suppressed: suppressed.map(str::to_owned),
         }
+    }
+}
+
+/// Writes where on the disk it lies into what counts in bytes of a file.
+fn lead_back(place: &mut Occurrence, restored: &Restored) {
+    let pieces = restored.places.iter().map(|range| Piece {
+        offset: range.start,
+        length: range.end - range.start,
+    });
+    let pieces: Vec<Piece> = pieces.collect();
+    place.offset = restored.offset;
+    place.length = pieces.iter().map(|piece| piece.length).sum();
+    place.forensic_path.clone_from(&restored.forensic_path);
+    if let Some(codec) = restored.assembly.codec {
+        place.encoding.insert(0, codec.to_owned());
+    }
+    if pieces.len() > 1 {
+        place.pieces = pieces;
     }
 }

@@ -4,11 +4,13 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use crossbeam::channel::Sender;
 
 use super::Progress;
 use super::input::Input;
+use super::second::{Batch, Sweep};
 use super::sink::{Closed, Done, Opened, Step};
 use super::worker::{Gather, Work};
 use crate::chunk::cut::{Cut, Piece};
@@ -16,7 +18,7 @@ use crate::chunk::{Beyond, Bytes, Chunk, Origin};
 use crate::finding::line::is_text;
 use crate::finding::summary::Unreadable;
 use crate::image::{ExtentKind, Image, Stream, tree};
-use crate::volume::{Content, Disk, disk::Guest, volumes};
+use crate::volume::{Content, Disk, Volumes, disk::Guest, volumes};
 
 /// The thread that reads ahead.
 pub(super) struct Source<'a> {
@@ -175,9 +177,18 @@ impl<'a> Source<'a> {
         });
         let volumes = volumes.filter(|found| {
             let known = |content: &Content| !matches!(content, Content::Unknown);
-            found.volumes.len() > 1 || found.volumes.iter().any(|one| known(&one.content))
+            found.volumes.len() > 1
+                || !found.missing.is_empty()
+                || found.volumes.iter().any(|one| known(&one.content))
         });
-        self.step(Step::Opened(Opened { lines, volumes }), done)?;
+        let opened = Opened {
+            lines,
+            volumes: volumes.clone(),
+        };
+        self.step(Step::Opened(opened), done)?;
+        if let Some(volumes) = &volumes {
+            self.second(&image, &origin, volumes, chunks, done)?;
+        }
         let mut holes = 0;
         let mut extents = image.extents().peekable();
         while let Some(extent) = extents.next() {
@@ -232,6 +243,34 @@ impl<'a> Source<'a> {
             }
         };
         self.step(Step::Closed(Box::new(closed)), done)
+    }
+
+    /// The second pass, which comes first.
+    fn second(
+        &mut self,
+        image: &Arc<Image>,
+        origin: &Arc<Origin>,
+        volumes: &Volumes,
+        chunks: &Sender<Work>,
+        done: &Sender<Done>,
+    ) -> Sent {
+        let started = Instant::now();
+        let (cut, range) = (self.cut, self.range.clone());
+        let mut sent = Ok(());
+        let mut send = |pieces| {
+            let batch = Batch {
+                sequence: self.next(),
+                origin: Arc::clone(origin),
+                image: Arc::clone(image),
+                cut,
+                pieces,
+            };
+            sent = chunks.send(Work::Assembled(batch)).map_err(|_| Closing);
+            sent.is_ok() && !self.progress.stopped()
+        };
+        let looked = Sweep::new(cut, image.len(), range, &mut send).run(volumes);
+        sent?;
+        self.step(Step::Swept(looked, started), done)
     }
 
     /// One chunk: off the map if it lies there in one piece, else for a worker to put together.

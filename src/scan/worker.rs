@@ -6,6 +6,7 @@ use crossbeam::channel::{Receiver, Sender};
 
 use super::carve::{Carved, Carver};
 use super::choice::Engines;
+use super::second::Batch;
 use super::sink::{Done, Step};
 use crate::anchor::{Engine, Hit};
 use crate::chunk::cut::{Cut, Piece};
@@ -22,6 +23,8 @@ pub(super) enum Work {
     Confirm(Chunk, Vec<Hit>),
     /// A chunk whose bytes do not lie in one place: to be put together, then searched.
     Gather(Gather),
+    /// Bytes of files that a pass over the disk does not see.
+    Assembled(Batch),
 }
 
 /// A chunk that is scattered over its container, or compressed.
@@ -36,11 +39,11 @@ pub(super) struct Gather {
 
 /// One thread's engine and confirmer.
 pub(super) struct Worker<'a> {
-    engine: Box<dyn Engine>,
-    confirmer: Confirmer,
-    carver: Carver<'a>,
-    hits: Vec<Hit>,
-    cache: Cache,
+    pub(super) engine: Box<dyn Engine>,
+    pub(super) confirmer: Confirmer,
+    pub(super) carver: Carver<'a>,
+    pub(super) hits: Vec<Hit>,
+    pub(super) cache: Cache,
 }
 
 /// Longest body that is gathered at once: what is held at one time is bounded by the number of
@@ -65,6 +68,7 @@ impl<'a> Worker<'a> {
                 Work::Search(chunk) => self.search(chunk),
                 Work::Confirm(chunk, hits) => self.confirm(&chunk, &hits),
                 Work::Gather(gather) => self.gather(&gather),
+                Work::Assembled(batch) => self.assembled(batch),
             };
             if done.send(result).is_err() {
                 return;

@@ -92,6 +92,10 @@ struct Place {
     asked: usize,
     /// It is the home of a journal copy, and the copy was asked about.
     journal: bool,
+    /// All of it belongs to a file that is known.
+    shared: bool,
+    /// That file, if it is one of this volume.
+    file: Option<Whose>,
 }
 
 /// A run that holds a place.
@@ -107,6 +111,31 @@ struct Hold {
     journal: bool,
 }
 
+/// A place asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Bytes of the disk.
+    pub range: Range<u64>,
+    /// What is known of them already.
+    pub file: Option<Whose>,
+}
+
+/// A file that is known to hold bytes that come from a place, and where in the file they lie. The
+/// place itself may not show it: it is the beginning of a compressed block, or one of several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Whose {
+    /// Index of the volume.
+    pub volume: usize,
+    /// The file.
+    pub node: NodeId,
+    /// Which of its streams.
+    pub stream: u32,
+    /// Position in the stream.
+    pub file_offset: u64,
+    /// The file was deleted.
+    pub deleted: bool,
+}
+
 /// For each of the ranges, which are disk positions, every owner of its first byte, the strongest
 /// first. Never empty: what nothing owns is [`State::Unallocated`] or [`State::Outside`].
 ///
@@ -114,11 +143,22 @@ struct Hold {
 /// the directories of those file systems.
 #[must_use]
 pub fn attribute(volumes: &[Volume], ranges: &[Range<u64>]) -> Vec<Vec<Owner>> {
-    let mut owners: Vec<Vec<Owner>> = vec![Vec::new(); ranges.len()];
+    let asked = ranges.iter().map(|range| Asked {
+        range: range.clone(),
+        file: None,
+    });
+    attribute_known(volumes, &asked.collect::<Vec<_>>())
+}
+
+/// The same where files are known for some of the places: these come first, and they alone are said
+/// to hold all of it.
+#[must_use]
+pub fn attribute_known(volumes: &[Volume], asked: &[Asked]) -> Vec<Vec<Owner>> {
+    let mut owners: Vec<Vec<Owner>> = vec![Vec::new(); asked.len()];
     // Logical volumes stand behind the physical ones that hold them and know more about the bytes.
-    for volume in volumes.iter().rev() {
+    for (index, volume) in volumes.iter().enumerate().rev() {
         let mut places = Vec::new();
-        for (asked, range) in ranges.iter().enumerate() {
+        for (asked, Asked { range, file }) in asked.iter().enumerate() {
             let group = matches!(volume.content, Content::PhysicalVolume);
             let known = owners.get(asked).is_some_and(|known| !known.is_empty());
             if let Some(at) = volume
@@ -131,6 +171,8 @@ pub fn attribute(volumes: &[Volume], ranges: &[Range<u64>]) -> Vec<Vec<Owner>> {
                     len: range.end.saturating_sub(range.start).max(1),
                     asked,
                     journal: false,
+                    shared: file.is_some(),
+                    file: file.filter(|file| file.volume == index),
                 });
             }
         }
@@ -142,11 +184,12 @@ pub fn attribute(volumes: &[Volume], ranges: &[Range<u64>]) -> Vec<Vec<Owner>> {
             });
         }
     }
-    for all in &mut owners {
+    for (all, asked) in owners.iter_mut().zip(asked) {
         if all.is_empty() {
             all.push(Owner::new(State::Outside));
         }
-        all.sort_by_key(|owner| (owner.state, owner.deleted));
+        let is_known = asked.file.is_some();
+        all.sort_by_key(|owner| (is_known && !owner.whole, owner.state, owner.deleted));
     }
     owners
 }
@@ -207,6 +250,7 @@ fn of_file_system(
             homes.push(Place {
                 at,
                 journal: true,
+                file: None,
                 ..*place
             });
         }
@@ -286,7 +330,8 @@ fn of_file_system(
 
 /// One sweep: the runs that hold any of the places, which are sorted.
 fn holds(file_system: &dyn FileSystem, places: &[Place]) -> Vec<Hold> {
-    let mut holds = Vec::new();
+    let known = |place: &Place| Some(Hold::known(place.asked, place.file.as_ref()?));
+    let mut holds: Vec<Hold> = places.iter().filter_map(known).collect();
     let mut counts: HashMap<(usize, bool), usize> = HashMap::new();
     file_system.runs(&mut |run| {
         let first = places.partition_point(|place| place.at < run.start);
@@ -295,7 +340,10 @@ fn holds(file_system: &dyn FileSystem, places: &[Place]) -> Vec<Hold> {
                 break;
             }
             let count = counts.entry((place.asked, run.deleted)).or_default();
-            if *count < OWNERS {
+            let is_known = place.file.is_some_and(|file| {
+                (file.node, file.stream, file.deleted) == (run.node, run.stream, run.deleted)
+            });
+            if *count < OWNERS && !is_known {
                 *count = count.saturating_add(1);
                 holds.push(Hold::new(place, run));
             }
@@ -319,9 +367,23 @@ impl Hold {
                 _ => Some(run.file_offset.saturating_add(into)),
             },
             slack: into >= run.valid,
-            whole: valid,
+            whole: valid && !place.shared,
             deleted: run.deleted,
             journal: place.journal,
+        }
+    }
+
+    fn known(asked: usize, file: &Whose) -> Self {
+        Self {
+            asked,
+            node: file.node,
+            stream: file.stream,
+            kind: RunKind::Plain,
+            file_offset: Some(file.file_offset),
+            slack: false,
+            whole: true,
+            deleted: file.deleted,
+            journal: false,
         }
     }
 }

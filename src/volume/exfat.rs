@@ -189,6 +189,10 @@ impl FileSystem for ExFat {
         self.boot.cluster_size
     }
 
+    fn end(&self) -> Option<u64> {
+        Some(self.boot.end())
+    }
+
     fn runs(&self, visit: &mut dyn FnMut(&Run)) {
         let mut table = self.table();
         let mut budget = Budget::of(self.boot.clusters);

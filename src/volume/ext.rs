@@ -174,6 +174,10 @@ impl FileSystem for Ext {
         self.fs.block_size
     }
 
+    fn end(&self) -> Option<u64> {
+        Some(self.fs.blocks.saturating_mul(self.fs.block_size))
+    }
+
     fn runs(&self, visit: &mut dyn FnMut(&Run)) {
         let mut budget = Budget::of(self.fs.blocks);
         let mut counts = Counts::default();
@@ -221,6 +225,10 @@ impl FileSystem for Ext {
     }
 
     fn encoded(&self, visit: &mut dyn FnMut(&Encoded)) {
+        // Most have none, and a sweep for nothing is half the cost of the second pass.
+        if !self.fs.has(incompat::INLINE_DATA) {
+            return;
+        }
         self.inodes(&mut |inode| {
             if inode.is_inline() && !inode.is_directory() {
                 inline::whole(&inode).iter().for_each(&mut *visit);

@@ -185,6 +185,11 @@ impl FileSystem for Fat {
         self.boot.cluster_size
     }
 
+    fn end(&self) -> Option<u64> {
+        let len = self.boot.clusters.saturating_mul(self.boot.cluster_size);
+        Some(self.boot.data.saturating_add(len))
+    }
+
     fn runs(&self, visit: &mut dyn FnMut(&Run)) {
         let mut table = self.table();
         let mut budget = Budget::of(self.boot.clusters);

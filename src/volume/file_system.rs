@@ -206,6 +206,11 @@ pub trait FileSystem: fmt::Debug + Send + Sync {
     /// Size of its allocation unit in bytes.
     fn block_size(&self) -> u64;
 
+    /// Where it ends on the volume by its own word; none if it does not say.
+    fn end(&self) -> Option<u64> {
+        None
+    }
+
     /// Visits every run of every file, live and deleted, in one sweep over the metadata. Runs of
     /// one stream follow each other without another's between, ascending in `file_offset`
     /// ([`RunKind::Map`] runs may lie among them); files come in any order. Holes are not visited.

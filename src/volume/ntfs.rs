@@ -252,6 +252,10 @@ impl FileSystem for Ntfs {
         self.boot.cluster_size
     }
 
+    fn end(&self) -> Option<u64> {
+        Some(self.boot.end)
+    }
+
     fn runs(&self, visit: &mut dyn FnMut(&Run)) {
         // Live files have at most as many runs as there are clusters; deleted ones have a share of
         // their own.

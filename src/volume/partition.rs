@@ -12,7 +12,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::content::Content;
-use super::{Disk, Part, Warnings};
+use super::{Disk, Part, ReadAt, Warnings};
 
 /// Most volumes that are looked at. Linux itself handles at most 256 on a disk; a table with more
 /// is there to keep somebody busy.
@@ -68,6 +68,8 @@ pub struct Volumes {
     /// What is wrong with the tables or could not be read, in sentences; what is wrong inside a
     /// file system is told by it.
     pub warnings: Vec<String>,
+    /// What should be there and is not, because the image ends before it, in sentences.
+    pub missing: Vec<String>,
 }
 
 /// An entry of a partition table.
@@ -98,9 +100,46 @@ pub fn volumes(disk: &Disk) -> Volumes {
     let logical = lvm::volumes(disk, &found, &warnings);
     found.extend(logical);
     Volumes {
+        missing: found
+            .iter()
+            .filter_map(|volume| missing(volume, disk.len()))
+            .collect(),
         volumes: found,
         warnings: warnings.list(),
     }
+}
+
+/// What of a volume, or of the file system on it, lies behind the end of the disk.
+fn missing(volume: &Volume, end: u64) -> Option<String> {
+    let part = &volume.part;
+    // A protective entry says no more than that the whole disk is in use.
+    let is_protective = volume.scheme == Scheme::Mbr && volume.kind == mbr::PROTECTIVE;
+    let last = part.ranges().map(|range| range.end).max()?;
+    let what = volume.number.map_or_else(
+        || "the volume".to_owned(),
+        |number| format!("partition {number}"),
+    );
+    if last > end && !is_protective {
+        return Some(format!(
+            "{what} ({}) ends at {last:#x}, and the image at {end:#x}: what lies between was not \
+             searched, because the image was cut short or the table is wrong",
+            volume.scheme
+        ));
+    }
+    let Content::FileSystem(file_system) = &volume.content else {
+        return None;
+    };
+    // A file system may be longer than its volume by mistake; then its end lies on the disk too.
+    let over = file_system.end()?.checked_sub(part.len())?;
+    let fits = last.checked_add(over).is_some_and(|last| last <= end);
+    (over > 0 && !fits).then(|| {
+        format!(
+            "the {} file system of {what} ends {over:#x} bytes behind the volume's end at \
+             {last:#x}, and the image ends at {end:#x}: those bytes were not searched, because the \
+             image was cut short",
+            file_system.name()
+        )
+    })
 }
 
 /// The partitions, or none if the disk is to be taken as a whole.
@@ -147,15 +186,6 @@ fn open(disk: &Disk, mut entries: Vec<Entry>, warnings: &Warnings) -> Vec<Volume
         entries.truncate(VOLUMES);
     }
     let open = |entry: Entry| {
-        if entry.range.end > disk.len() {
-            warnings.add(format!(
-                "partition {} ends at {:#x}, beyond the end of the disk at {:#x}: the image is \
-                 truncated or the table is wrong",
-                entry.number,
-                entry.range.end,
-                disk.len()
-            ));
-        }
         let part = Part::new(disk.clone(), [entry.range]);
         Volume {
             number: Some(entry.number),

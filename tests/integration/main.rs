@@ -31,6 +31,7 @@ mod private_keys;
 mod readme;
 mod rules;
 mod scan;
+mod second_pass;
 #[cfg(feature = "gpu")]
 mod shaders;
 mod texts;

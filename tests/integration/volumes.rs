@@ -8,7 +8,7 @@ mod exfat;
 mod ext;
 mod fat;
 mod mark;
-mod mount;
+pub mod mount;
 mod ntfs;
 mod oracle;
 mod table;
@@ -23,7 +23,7 @@ use keydredge::volume::attribute::{Owner, attribute};
 use keydredge::volume::{Content, Disk, FileSystem, Volumes, volumes};
 
 /// Runs a program that the test cannot do without.
-fn run(program: &str, args: &[&str]) -> Output {
+pub fn run(program: &str, args: &[&str]) -> Output {
     run_with(program, args, b"")
 }
 
@@ -54,7 +54,7 @@ fn run_with(program: &str, args: &[&str], input: &[u8]) -> Output {
     output
 }
 
-fn command(program: &str) -> Command {
+pub fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     // File-system tools live where ordinary users do not look.
     let path = std::env::var("PATH").unwrap_or_default();
@@ -90,6 +90,6 @@ fn owners(volumes: &Volumes, offsets: &[u64]) -> Vec<Vec<Owner>> {
 }
 
 /// An empty file of this length.
-fn blank(path: &Path, len: u64) {
+pub fn blank(path: &Path, len: u64) {
     std::fs::File::create(path).unwrap().set_len(len).unwrap();
 }

@@ -14,7 +14,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::context::Pattern;
+use super::context::{self, Pattern};
 
 /// Between two strings of a program that make one: `;" + "`, or a line end.
 static JOINT: Pattern =
@@ -153,16 +153,9 @@ pub(crate) fn joined(text: &[u8]) -> Cow<'_, [u8]> {
 
 /// The list around a place: to the line end, quote or angle bracket on either side.
 pub(crate) fn list_around<'t>(text: &'t [u8], place: &Range<usize>) -> &'t [u8] {
-    let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r' | b'"' | b'\'' | b'<' | b'>' | b'`' | 0);
-    let before = text.get(..place.start).unwrap_or(&[]);
-    let start = before
-        .iter()
-        .rposition(is_end)
-        .map_or(0, |at| at.saturating_add(1));
-    let after = text.get(place.end..).unwrap_or(&[]);
-    let len = after.iter().position(is_end).unwrap_or(after.len());
-    text.get(start..place.end.saturating_add(len))
-        .unwrap_or(&[])
+    context::around(text, place, |byte| {
+        matches!(byte, b'\n' | b'\r' | b'"' | b'\'' | b'<' | b'>' | b'`' | 0)
+    })
 }
 
 #[cfg(test)]

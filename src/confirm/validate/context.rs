@@ -85,7 +85,16 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 /// `DefaultEndpointsProtocol`'s neighbour: the part of the text around `place` without line ends,
 /// which is where fields of one record are looked for first.
 pub(crate) fn line_around<'t>(text: &'t [u8], place: &Range<usize>) -> &'t [u8] {
-    let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r' | 0);
+    around(text, place, |byte| matches!(byte, b'\n' | b'\r' | 0))
+}
+
+/// The part of the text around `place` up to the next byte on either side that ends it.
+pub(crate) fn around<'t>(
+    text: &'t [u8],
+    place: &Range<usize>,
+    ends: impl Fn(u8) -> bool,
+) -> &'t [u8] {
+    let is_end = |byte: &u8| ends(*byte);
     let before = text.get(..place.start).unwrap_or(&[]);
     let start = before
         .iter()

@@ -19,6 +19,7 @@ pub(super) mod incompat {
     pub(crate) const META_BG: u32 = 0x10;
     pub(crate) const BITS_64: u32 = 0x80;
     pub(crate) const CHECKSUM_SEED: u32 = 0x2000;
+    pub(crate) const INLINE_DATA: u32 = 0x8000;
     /// All that this reader knows: the above, extents, multi-mount protection, flexible groups,
     /// attributes in inodes, large directories, inline data, encryption and case folding.
     pub(crate) const KNOWN: u32 = 0x3_e7de;

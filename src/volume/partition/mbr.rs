@@ -11,6 +11,9 @@ use crate::volume::{Disk, Warnings};
 /// Longest chain of logical partitions. Linux names at most 60; a longer chain is a mistake.
 const LOGICAL: u32 = 256;
 
+/// Kind of an entry that keeps old programs off a GUID partition table.
+pub(super) const PROTECTIVE: &str = "GPT protective";
+
 /// A slot of a table as it lies there; positions in sectors.
 #[derive(Clone, Copy)]
 struct Slot {
@@ -152,7 +155,7 @@ fn kind(number: u8) -> String {
         0x8e => "Linux LVM",
         0xa5 => "FreeBSD",
         0xaf => "Apple HFS+",
-        0xee => "GPT protective",
+        0xee => PROTECTIVE,
         0xef => "EFI system",
         0xfd => "Linux RAID",
         _ => return format!("type {number:#04x}"),

@@ -8,13 +8,13 @@ use super::command;
 
 /// An NTFS image as a folder. The driver stays in the foreground, so that everything is in the
 /// image once it has ended.
-pub(super) struct Mounted {
+pub struct Mounted {
     folder: PathBuf,
     driver: Child,
 }
 
 impl Mounted {
-    pub(super) fn new(image: &Path, folder: &Path) -> Self {
+    pub fn new(image: &Path, folder: &Path) -> Self {
         std::fs::create_dir_all(folder).unwrap();
         let driver = command("ntfs-3g")
             .args(["-o", "no_detach,compression,streams_interface=windows"])
@@ -51,12 +51,12 @@ impl Mounted {
             .any(|line| line.split(' ').nth(1) == Some(folder))
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name.trim_start_matches('/'))
     }
 
     /// Ends the driver, which writes what it still holds.
-    pub(super) fn unmount(mut self) {
+    pub fn unmount(mut self) {
         assert!(self.leave(), "the image could not be unmounted");
         assert!(self.driver.wait().unwrap().success());
     }

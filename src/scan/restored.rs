@@ -1,0 +1,188 @@
+//! What the second pass found, until its turn in the order of the disk has come.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::chunk::assembly::{Assembly, InFile};
+use crate::confirm::Confirmed;
+use crate::confirm::overlap::settle;
+use crate::rule::RuleSet;
+
+/// Most findings that are looked at to tell whether one place holds a finding already. Only a file
+/// system made for it has more blocks over each other.
+const OVERLAPS: usize = 256;
+
+/// A finding, and where on the disk its bytes come from.
+pub(super) struct Restored {
+    pub(super) offset: u64,
+    pub(super) places: Vec<Range<u64>>,
+    pub(super) forensic_path: String,
+    pub(super) assembly: Arc<Assembly>,
+    pub(super) confirmed: Confirmed,
+}
+
+impl Restored {
+    fn of(confirmed: Confirmed) -> Option<Self> {
+        let inside = confirmed.origin.inside.as_ref()?;
+        let assembly = Arc::clone(inside.assembly.as_ref()?);
+        let stored = confirmed.stored();
+        let places = assembly.places(&stored);
+        // The first number of the path is in bytes of the file; the disk's takes its place.
+        let mut forensic_path = String::new();
+        for (depth, (at, codec)) in inside.layers.iter().enumerate() {
+            let at = match depth {
+                0 => assembly.forensic_path(*at),
+                _ => at.to_string(),
+            };
+            forensic_path.push_str(&format!("{at}-{}-", codec.name().to_ascii_uppercase()));
+        }
+        let is_outermost = inside.layers.is_empty();
+        let place = |at: u64| match is_outermost {
+            true => assembly.forensic_path(at),
+            false => at.to_string(),
+        };
+        forensic_path.push_str(&match confirmed.base64 {
+            Some((at, inner)) => format!("{}-BASE64-{inner}", place(at)),
+            None => place(confirmed.span.start),
+        });
+        Some(Self {
+            offset: places.first()?.start,
+            places,
+            forensic_path,
+            assembly,
+            confirmed,
+        })
+    }
+
+    /// The file it was found in, and where in that file it begins.
+    pub(super) fn in_file(&self) -> Option<(InFile, u64)> {
+        Some((self.assembly.file?, self.confirmed.stored().start))
+    }
+
+    fn is_deleted(&self) -> bool {
+        self.assembly.file.is_some_and(|file| file.deleted)
+    }
+}
+
+/// Where something was found and as what.
+struct Known {
+    place: Range<u64>,
+    /// The highest end of this place and those before it.
+    end: u64,
+    variant: usize,
+    secret: Vec<u8>,
+}
+
+/// The findings of one image.
+#[derive(Default)]
+pub(super) struct Second {
+    found: Vec<Confirmed>,
+    due: VecDeque<Restored>,
+    /// By where they begin.
+    known: Vec<Known>,
+}
+
+impl Second {
+    /// Takes what a batch gave.
+    pub(super) fn take(&mut self, found: Vec<Confirmed>) {
+        self.found.extend(found);
+    }
+
+    /// All batches were searched: puts what they gave in order, each once.
+    pub(super) fn settle(&mut self, rules: &RuleSet, wanted: &Range<u64>) {
+        let found = once_per_file(std::mem::take(&mut self.found), rules);
+        let mut due: Vec<Restored> = found.into_iter().filter_map(Restored::of).collect();
+        due.retain(|restored| wanted.contains(&restored.offset));
+        // Of the files that share the bytes, one that is there comes first; the others own the
+        // place too, and are told as such.
+        due.sort_by(|a, b| {
+            let key = |it: &Restored| (it.offset, it.confirmed.variant, it.assembly.volume);
+            let same = key(a)
+                .cmp(&key(b))
+                .then(a.forensic_path.cmp(&b.forensic_path));
+            let same = same.then_with(|| a.places.iter().map(ends).cmp(b.places.iter().map(ends)));
+            same.then_with(|| a.in_file().cmp(&b.in_file()))
+        });
+        due.dedup_by(|b, a| {
+            a.forensic_path == b.forensic_path
+                && a.places == b.places
+                && a.confirmed.variant == b.confirmed.variant
+                && a.confirmed.secret == b.confirmed.secret
+        });
+        let mut known: Vec<Known> = Vec::new();
+        for restored in due.iter().filter(|restored| !restored.is_deleted()) {
+            known.extend(restored.places.iter().map(|place| Known {
+                place: place.clone(),
+                end: 0,
+                variant: restored.confirmed.variant,
+                secret: restored.confirmed.secret.clone(),
+            }));
+        }
+        known.sort_by_key(|known| ends(&known.place));
+        let mut end = 0;
+        for one in &mut known {
+            end = one.place.end.max(end);
+            one.end = end;
+        }
+        self.known = known;
+        self.due = due.into();
+    }
+
+    /// The same for what is left where the pass was cut short.
+    pub(super) fn settle_rest(&mut self, rules: &RuleSet, wanted: &Range<u64>) {
+        if !self.found.is_empty() {
+            self.settle(rules, wanted);
+        }
+    }
+
+    /// The next finding, if it lies before this position of the disk.
+    pub(super) fn next_before(&mut self, position: u64) -> Option<Restored> {
+        let is_due = self.due.front().is_some_and(|next| next.offset <= position);
+        if is_due { self.due.pop_front() } else { None }
+    }
+
+    /// Whether a finding of the pass over the disk is one of these: the same secret, in the bytes
+    /// that it was decoded from. Blocks often hold parts of their content as they are.
+    pub(super) fn has(&self, confirmed: &Confirmed) -> bool {
+        let stored = confirmed.stored();
+        let after = self
+            .known
+            .partition_point(|known| known.place.start <= stored.start);
+        let before = self.known.get(..after).unwrap_or(&[]).iter().rev();
+        before
+            .take_while(|known| known.end > stored.start)
+            .take(OVERLAPS)
+            .any(|known| {
+                known.place.contains(&stored.start)
+                    && known.variant == confirmed.variant
+                    && known.secret == confirmed.secret
+            })
+    }
+}
+
+fn ends(range: &Range<u64>) -> (u64, u64) {
+    (range.start, range.end)
+}
+
+/// Pieces of a file overlap, and one may show more of what is around a secret than the other: of
+/// what they give for the same bytes of the file the best stays.
+fn once_per_file(found: Vec<Confirmed>, rules: &RuleSet) -> Vec<Confirmed> {
+    let mut files: BTreeMap<(usize, Option<InFile>), Vec<Confirmed>> = BTreeMap::new();
+    let mut kept = Vec::new();
+    for confirmed in found {
+        let inside = confirmed.origin.inside.as_ref();
+        let assembly = inside.and_then(|inside| inside.assembly.as_ref());
+        match (inside, assembly) {
+            (Some(inside), Some(assembly)) if inside.layers.is_empty() => {
+                let key = (assembly.volume, assembly.file);
+                files.entry(key).or_default().push(confirmed);
+            }
+            _ => kept.push(confirmed),
+        }
+    }
+    for (_, found) in files {
+        kept.extend(settle(found, rules));
+    }
+    kept
+}
