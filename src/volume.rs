@@ -27,6 +27,7 @@
 )]
 
 pub mod attribute;
+pub mod btrfs;
 pub mod disk;
 pub mod exfat;
 pub mod ext;
@@ -41,6 +42,7 @@ pub mod seam;
 mod content;
 mod error;
 mod layout;
+mod piece;
 mod warning;
 
 pub use content::Content;

@@ -59,7 +59,7 @@ const fn crc16_table() -> [u16; 256] {
 
 /// Goes on with a CRC-32C as the kernel counts it: without inversion at either end, so that the
 /// sum of one piece seeds the next.
-pub(super) fn crc32c(seed: u32, bytes: &[u8]) -> u32 {
+pub(in crate::volume) fn crc32c(seed: u32, bytes: &[u8]) -> u32 {
     bytes.iter().fold(seed, |sum, byte| {
         let [low, ..] = (sum ^ u32::from(*byte)).to_le_bytes();
         CRC32C.get(usize::from(low)).unwrap_or(&0) ^ (sum >> 8)
