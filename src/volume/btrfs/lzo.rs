@@ -160,7 +160,7 @@ mod tests {
         for (encoded, expected) in [
             (with(&[&[21], b"abcd"]), "abcd".to_owned()),
             // 18..=20: a short run, after which two bytes can be copied from near.
-            (with(&[&[19], b"ab", &[4, 0]]), "abba".to_owned()),
+            (with(&[&[19], b"ab", &[4, 0]]), "abab".to_owned()),
             // A run of its own: 3 bytes more than the code.
             (with(&[&[1], b"abcd"]), "abcd".to_owned()),
             // Three to eight bytes from near, and a byte behind them.
