@@ -1,7 +1,8 @@
 //! Volumes and file systems against programs that nobody here wrote: the images are made by mke2fs,
-//! debugfs, mkfs.exfat, mkfs.fat, mtools, mkntfs, ntfs-3g, parted and sgdisk, and what lies where in
+//! debugfs, mkfs.btrfs, mkfs.exfat, mkfs.fat, mtools, mkntfs, ntfs-3g, parted and sgdisk, and what lies where in
 //! them is told by The Sleuth Kit. No test needs a loop device; those of NTFS mount through FUSE.
 
+mod btrfs;
 mod damage;
 mod exfat;
 mod ext;

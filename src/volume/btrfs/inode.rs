@@ -17,6 +17,8 @@ pub(super) struct Inode {
     owner: (u32, u32),
     mode: u32,
     modified: (i64, u32),
+    /// A log notes some inodes only so that names can lead to them.
+    pub(super) is_full: bool,
     /// The change that wrote the leaf it was found in: of several, the latest tells.
     pub(super) generation: u64,
 }
@@ -29,6 +31,7 @@ impl Inode {
             owner: (le_u32(item, 44)?, le_u32(item, 48)?),
             mode: le_u32(item, 52)?,
             modified: (le_u64(item, 136)?.cast_signed(), le_u32(item, 144)?),
+            is_full: le_u64(item, 0)? != 0,
             generation,
         })
     }

@@ -76,11 +76,15 @@ impl Btrfs {
     pub(super) fn inode(&self, node: NodeId) -> Option<(Inode, bool)> {
         let (subvolume, inode) = parts(node);
         let key = Key::new(inode, kind::INODE, 0);
-        self.trees_of(subvolume).find_map(|tree| {
+        let found = self.trees_of(subvolume).filter_map(|tree| {
             let (found, item) = self.store.last_before(&tree.root, key)?;
             let inode = Inode::parse(&item, tree.root.generation.unwrap_or(0))?;
             (found == key).then_some((inode, tree.deleted))
-        })
+        });
+        // What the log says is newer, unless it only says that the file is there.
+        let found: Vec<_> = found.collect();
+        let full = found.iter().rev().find(|(inode, _)| inode.is_full);
+        full.or(found.first()).copied()
     }
 
     /// The live names of a file.

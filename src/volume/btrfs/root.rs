@@ -109,7 +109,11 @@ impl Roots {
         if let Some(log) = fs.log_root {
             store.items(&log, Key::FIRST, Key::LAST, &mut budget, &mut |_, item| {
                 if item.key.kind == kind::ROOT {
-                    let tree = tree(item.key.offset, item.data);
+                    // Nothing counts references to a log.
+                    let tree = tree(item.key.offset, item.data).map(|tree| Tree {
+                        deleted: false,
+                        ..tree
+                    });
                     roots.logs.extend(tree.filter(|tree| is_subvolume(tree.id)));
                 }
             });

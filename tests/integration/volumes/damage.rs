@@ -10,7 +10,7 @@ use keydredge::volume::{Content, Disk, volumes};
 
 use super::mark::Marked;
 use super::mount::Mounted;
-use super::{blank, exfat, ntfs, run};
+use super::{blank, btrfs, exfat, ntfs, run};
 use crate::fixture::Desk;
 
 /// A repeatable source of numbers (`SplitMix64`).
@@ -181,6 +181,19 @@ fn damaged_exfat_structures_do_no_harm() {
     let desk = Desk::new();
     let (image, structures) = exfat::damageable(&desk);
     flip(&image, &structures, 200, 5);
+}
+
+#[test]
+fn damaged_btrfs_structures_do_no_harm() {
+    let desk = Desk::new();
+    for (name, rounds) in [("btrfs-shared", 100), ("btrfs-stopped", 60)] {
+        let image = btrfs::fixture(&desk, name);
+        let mut structures = vec![65536..65536 + 0x3a0];
+        // Copies of blocks would stand in for what is flipped.
+        structures.extend(btrfs::lonely_blocks(&image));
+        flip(&image, &structures, rounds, 6);
+        std::fs::remove_file(&image).unwrap();
+    }
 }
 
 #[test]
