@@ -1,6 +1,7 @@
 //! Reading trees: every block checked before it is believed, and no block visited too often.
 
 use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::chunk::Chunks;
 use super::node::{Key, Node, checksum_name, kind};
@@ -13,6 +14,9 @@ const SHARED: u64 = 64;
 /// What may always be spent, however small the volume.
 const LEAST: u64 = 4096;
 
+/// Blocks that are kept: single look-ups come by the same ones again and again.
+const KEPT: usize = 128;
+
 /// The logical addresses of a volume.
 #[derive(Debug)]
 pub(super) struct Store {
@@ -20,6 +24,8 @@ pub(super) struct Store {
     pub(super) fs: Superblock,
     pub(super) chunks: Chunks,
     pub(super) warnings: Warnings,
+    /// Each at the place that its address gives it.
+    kept: Mutex<Vec<Option<Arc<Node>>>>,
 }
 
 /// What a sweep may still read. Snapshots share blocks, so one sweep comes by a block many times;
@@ -100,6 +106,7 @@ impl Store {
             fs,
             chunks,
             warnings,
+            kept: Mutex::new(vec![None; KEPT]),
         };
         let fs = &store.fs;
         let earlier = fs.earlier.iter().map(|(_, chunks)| *chunks);
@@ -149,13 +156,38 @@ impl Store {
         None
     }
 
-    /// The block at a logical address, from the first copy of it that is sound, or what is wrong.
+    /// The block at a logical address, or what is wrong with it.
     pub(super) fn block(
         &self,
         logical: u64,
         level: u8,
         generation: Option<u64>,
-    ) -> Result<Node, String> {
+    ) -> Result<Arc<Node>, String> {
+        let number = logical.checked_div(self.fs.node).unwrap_or(0);
+        let slot = usize::try_from(number).unwrap_or(0) % KEPT;
+        let kept = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits = |node: &&Arc<Node>| {
+            let own = node.generation;
+            (node.logical, node.level) == (logical, level)
+                && generation.is_none_or(|wanted| wanted == own)
+        };
+        let found = kept()
+            .get(slot)
+            .and_then(Option::as_ref)
+            .filter(fits)
+            .cloned();
+        if let Some(node) = found {
+            return Ok(node);
+        }
+        let node = Arc::new(self.read(logical, level, generation)?);
+        if let Some(kept) = kept().get_mut(slot) {
+            *kept = Some(Arc::clone(&node));
+        }
+        Ok(node)
+    }
+
+    /// The block at a logical address, from the first copy of it that is sound.
+    fn read(&self, logical: u64, level: u8, generation: Option<u64>) -> Result<Node, String> {
         let places = self.chunks.places(logical, self.fs.node);
         let places = places.ok_or_else(|| format!("no chunk holds {logical:#x}"))?;
         let mut error = format!("the block {logical:#x} lies on another device");

@@ -7,13 +7,16 @@ follows is dots, or for files of noise hexadecimal digits that do not compress w
 import fcntl
 import hashlib
 import os
+import shutil
 import struct
 import sys
 
 root, step, scale = sys.argv[1], sys.argv[2], int(sys.argv[3])
 # Each step is a run of its own, because compression changes between them.
-number = {"zlib": 1000, "lzo": 2000, "zstd": 3000, "plain": 4000, "late": 8000, "log": 9000}[step]
+number = {"zlib": 1000, "lzo": 2000, "zstd": 3000, "plain": 4000, "gone": 5000, "late": 8000, "log": 9000}[step]
 number *= 10
+if step == "gone":
+    number += {"zlib": 0, "lzo": 10, "zstd": 20}[sys.argv[4]]
 
 
 def path(folder):
@@ -71,10 +74,12 @@ def compressed():
     # The extents around the hole that this makes are used in part only.
     overwrite(file, name, 40960, 8192)
     overwrite(file, name, 131072 - 4096, 8192)
-    _, gone = write(f"{step}/gone", 200_000)
-    os.sync()
-    os.remove(gone)
-    os.sync()
+
+
+def gone():
+    """To be deleted last of all, so that nothing is put in their place."""
+    write(sys.argv[4] + "/gone", 200_000)
+    write(sys.argv[4] + "/gone", 1000)
 
 
 def plain():
@@ -125,12 +130,11 @@ def late():
         for name in sorted(os.listdir(f"{root}/{folder}/text"))[-2:]:
             file = int(name[1:])
             overwrite(file, f"{root}/{folder}/text/{name}", 131072, 4096, noise=True)
-    for name in os.listdir(f"{root}/plain/gone"):
-        os.remove(f"{root}/plain/gone/{name}")
-    os.rmdir(f"{root}/plain/gone")
-    os.sync()
     write("late", 3000)
     write("late", 90_000)
+    os.sync()
+    for folder in ("plain", "zlib", "lzo", "zstd"):
+        shutil.rmtree(f"{root}/{folder}/gone")
     os.sync()
 
 

@@ -36,7 +36,7 @@ pack() {
 # Everything: three compressions, a subvolume in a subvolume, a snapshot, clones, deleted files and
 # a deleted subvolume.
 image=$work/btrfs-shared.img
-truncate -s "$((160 * scale))M" "$image"
+truncate -s "$((128 * scale))M" "$image"
 mkfs.btrfs -q -L shared "$image" >/dev/null
 mounted "$image" noatime
 btrfs -q subvolume create "$mount/@"
@@ -58,19 +58,25 @@ btrfs -q subvolume snapshot -r "$mount/@" "$mount/snapshot"
 btrfs -q subvolume create "$mount/gone"
 cp -r "$mount/@/zstd/tiny" "$mount/@/plain/deep" "$mount/gone"
 sync
-btrfs -q subvolume delete -c "$mount/gone"
-btrfs -q subvolume sync "$mount"
-sync
 unmounted
+for codec in zlib lzo zstd; do
+    mounted "$image" "noatime,subvol=@,compress-force=$codec"
+    fill gone "$scale" "$codec"
+    unmounted
+done
 mounted "$image" noatime,subvol=@,compress-force=zstd
 fill late "$scale"
+unmounted
+mounted "$image" noatime
+btrfs -q subvolume delete -c "$mount/gone"
+btrfs -q subvolume sync "$mount"
 unmounted
 btrfs check -q "$image" 2>/dev/null >&2
 pack "$image"
 
 # Nodes of 4 KiB among the data, and everything twice; stopped without being unmounted.
 image=$work/btrfs-stopped.img
-truncate -s "$((256 * scale))M" "$image"
+truncate -s "$((160 * scale))M" "$image"
 mkfs.btrfs -q -L stopped -M -n 4096 -m dup -d dup "$image" >/dev/null
 mounted "$image" noatime,commit=300
 fill plain "$scale"
