@@ -27,6 +27,7 @@
 )]
 
 pub mod attribute;
+pub mod btrfs;
 pub mod disk;
 pub mod exfat;
 pub mod ext;
@@ -42,6 +43,7 @@ pub mod xfs;
 mod content;
 mod error;
 mod layout;
+mod piece;
 mod warning;
 
 pub use content::Content;

@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 # command it brings : Debian package
 needed=(
     mke2fs:e2fsprogs
+    mkfs.btrfs:btrfs-progs
     mkfs.fat:dosfstools
     mcopy:mtools
     parted:parted

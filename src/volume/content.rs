@@ -3,6 +3,7 @@
 //! A new reader is one line in [`READERS`]. What no reader handles is still named where a signature
 //! tells it, so that an encrypted or foreign volume never passes for an empty one.
 
+use super::btrfs::Btrfs;
 use super::exfat::ExFat;
 use super::ext::Ext;
 use super::fat::Fat;
@@ -37,6 +38,7 @@ type Open = fn(&Part) -> Option<Result<Box<dyn FileSystem>, VolumeError>>;
 /// In the order they are asked. Each looks for its own signature.
 const READERS: &[(&str, Open)] = &[
     ("ext", |part| Some(boxed(Ext::open(part)?))),
+    ("Btrfs", |part| Some(boxed(Btrfs::open(part)?))),
     ("NTFS", |part| Some(boxed(Ntfs::open(part)?))),
     ("XFS", |part| Some(boxed(Xfs::open(part)?))),
     ("exFAT", |part| Some(boxed(ExFat::open(part)?))),
@@ -46,6 +48,7 @@ const READERS: &[(&str, Open)] = &[
     ("NTFS", |part| Some(boxed(Ntfs::open_copy(part)?))),
     ("exFAT", |part| Some(boxed(ExFat::open_copy(part)?))),
     ("XFS", |part| Some(boxed(Xfs::open_copy(part)?))),
+    ("Btrfs", |part| Some(boxed(Btrfs::open_copy(part)?))),
 ];
 
 fn boxed<F: FileSystem + 'static>(

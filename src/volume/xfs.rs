@@ -121,6 +121,10 @@ impl FileSystem for Xfs {
         self.fs.block_size
     }
 
+    fn end(&self) -> Option<u64> {
+        Some(self.fs.blocks.saturating_mul(self.fs.block_size))
+    }
+
     fn runs(&self, visit: &mut dyn FnMut(&Run)) {
         let mut budget = Budget::of(self.fs.blocks);
         let mut counts = Counts::default();

@@ -1,8 +1,9 @@
 //! Volumes and file systems against programs that nobody here wrote: the images are made by mke2fs,
-//! debugfs, mkfs.xfs, mkfs.exfat, mkfs.fat, mtools, mkntfs, ntfs-3g, parted and sgdisk, and what lies
+//! debugfs, mkfs.btrfs, mkfs.xfs, mkfs.exfat, mkfs.fat, mtools, mkntfs, ntfs-3g, parted and sgdisk, and what lies
 //! where in them is told by The Sleuth Kit and `xfs_db`. No test needs a loop device; those of NTFS
 //! mount through FUSE.
 
+mod btrfs;
 mod damage;
 mod exfat;
 mod ext;

@@ -8,7 +8,8 @@ use super::lznt1;
 use super::record::STRIDE;
 use super::stream::{Content, File, Stream};
 use super::unit::{Segment, segments};
-use crate::volume::{Encoded, NodeId, ReadAt, Stretch};
+use crate::volume::piece::Piece;
+use crate::volume::{Encoded, ReadAt, Stretch};
 
 /// Most bytes that are handed out at once.
 const LONGEST: usize = 1 << 20;
@@ -53,7 +54,7 @@ impl Ntfs {
                     within,
                     value,
                 } if crosses(*within, value.len()) => {
-                    let mut piece = Piece::new(file, number, 0, "fixup");
+                    let mut piece = Piece::new(file.node, number, file.deleted, 0, "fixup");
                     let mut done = 0_u64;
                     for volume in self.mft.places(*record, *within, value.len()) {
                         let end = done.saturating_add(span(&volume));
@@ -96,91 +97,6 @@ fn crosses(within: usize, len: usize) -> bool {
 
 fn span(range: &Range<u64>) -> u64 {
     range.end.saturating_sub(range.start)
-}
-
-/// Decoded bytes of a stream that follow each other.
-struct Piece {
-    node: NodeId,
-    stream: u32,
-    deleted: bool,
-    codec: &'static str,
-    file_offset: u64,
-    bytes: Vec<u8>,
-    stretches: Vec<Stretch>,
-}
-
-impl Piece {
-    fn new(file: &File, stream: u32, file_offset: u64, codec: &'static str) -> Self {
-        Self {
-            node: file.node,
-            stream,
-            deleted: file.deleted,
-            codec,
-            file_offset,
-            bytes: Vec::new(),
-            stretches: Vec::new(),
-        }
-    }
-
-    fn len(&self) -> u64 {
-        u64::try_from(self.bytes.len()).unwrap_or(u64::MAX)
-    }
-
-    fn end(&self) -> u64 {
-        self.file_offset.saturating_add(self.len())
-    }
-
-    fn add(&mut self, bytes: &[u8], volume: Range<u64>, is_moved: bool) {
-        let start = self.len();
-        self.bytes.extend(bytes);
-        let decoded = start..self.len();
-        let mut stretch = Stretch { decoded, volume };
-        // Equal lengths would say that bytes were moved one by one.
-        if !is_moved && stretch.is_moved() {
-            stretch.volume.end = stretch.volume.end.saturating_sub(1);
-        }
-        self.stretches.push(stretch);
-    }
-
-    fn encoded(&self) -> Encoded {
-        Encoded {
-            node: self.node,
-            stream: self.stream,
-            file_offset: self.file_offset,
-            codec: self.codec,
-            bytes: self.bytes.clone(),
-            stretches: self.stretches.clone(),
-            deleted: self.deleted,
-        }
-    }
-
-    /// The end of it, at least `len` bytes if there are as many, beginning with a whole stretch
-    /// unless bytes were only moved there.
-    fn tail(&self, len: u64) -> Self {
-        let mut cut = self.len().saturating_sub(len);
-        let at_cut = |stretch: &&Stretch| stretch.decoded.contains(&cut);
-        if let Some(stretch) = self.stretches.iter().find(at_cut)
-            && !stretch.is_moved()
-        {
-            cut = stretch.decoded.start;
-        }
-        let kept = self.stretches.iter().filter(|s| s.decoded.end > cut);
-        let stretches = kept.map(|stretch| {
-            let skip = cut.saturating_sub(stretch.decoded.start);
-            let shift = |at: u64| at.saturating_sub(cut);
-            Stretch {
-                decoded: shift(stretch.decoded.start)..shift(stretch.decoded.end),
-                volume: stretch.volume.start.saturating_add(skip)..stretch.volume.end,
-            }
-        });
-        let from = usize::try_from(cut).unwrap_or(usize::MAX);
-        Self {
-            file_offset: self.file_offset.saturating_add(cut),
-            stretches: stretches.collect(),
-            bytes: self.bytes.get(from..).unwrap_or(&[]).to_vec(),
-            ..*self
-        }
-    }
 }
 
 /// Puts a compressed stream together. Neighbouring units share a piece, so that a secret that
@@ -343,7 +259,8 @@ impl Unpacking<'_> {
     }
 
     fn piece(&mut self, offset: u64) -> &mut Piece {
-        let new = || Piece::new(self.file, self.number, offset, "lznt1");
+        let file = self.file;
+        let new = || Piece::new(file.node, self.number, file.deleted, offset, "lznt1");
         self.open.get_or_insert_with(new)
     }
 
@@ -375,44 +292,5 @@ mod tests {
         ] {
             assert_eq!(crosses(within, len), expected, "{within}, {len}");
         }
-    }
-
-    #[test]
-    fn a_tail_begins_where_its_bytes_can_be_led_back_from() {
-        let mut piece = Piece {
-            node: NodeId(64),
-            stream: 0,
-            deleted: false,
-            codec: "lznt1",
-            file_offset: 1000,
-            bytes: Vec::new(),
-            stretches: Vec::new(),
-        };
-        piece.add(&[1; 50], 0..9, false);
-        piece.add(&[2; 50], 100..110, false);
-        piece.add(&[3; 50], 500..550, true);
-        let cut = piece.tail(70);
-        assert_eq!((cut.file_offset, cut.bytes.len()), (1050, 100));
-        assert_eq!(cut.encoded().origin(20), Some(100));
-        assert_eq!(cut.encoded().origin(60), Some(510));
-        let cut = piece.tail(20);
-        assert_eq!((cut.file_offset, cut.bytes.len()), (1130, 20));
-        assert_eq!(cut.encoded().origin(5), Some(535));
-        assert_eq!(piece.tail(9999).bytes.len(), 150);
-    }
-
-    #[test]
-    fn encoded_bytes_never_pass_for_moved_ones() {
-        let mut piece = Piece {
-            node: NodeId(64),
-            stream: 0,
-            deleted: false,
-            codec: "lznt1",
-            file_offset: 0,
-            bytes: Vec::new(),
-            stretches: Vec::new(),
-        };
-        piece.add(&[0; 10], 40..50, false);
-        assert_eq!(piece.encoded().origin(7), Some(40));
     }
 }

@@ -10,7 +10,7 @@ use keydredge::volume::{Content, Disk, volumes};
 
 use super::mark::Marked;
 use super::mount::Mounted;
-use super::{blank, exfat, ntfs, run, xfs};
+use super::{blank, btrfs, exfat, ntfs, run, xfs};
 use crate::fixture::Desk;
 
 /// A repeatable source of numbers (`SplitMix64`).
@@ -225,6 +225,20 @@ fn damaged_xfs_structures_do_no_harm() {
         structures.push(at..at + 512);
     }
     flip(&image, &structures, 60, 7);
+}
+
+#[test]
+fn damaged_btrfs_structures_do_no_harm() {
+    let desk = Desk::new();
+    for (name, rounds) in [("btrfs-shared", 100), ("btrfs-stopped", 60)] {
+        let image = btrfs::fixture(&desk, name);
+        let superblock = 65536..65536 + 0x3a0;
+        let mut structures = Vec::from([superblock]);
+        // Copies of blocks would stand in for what is flipped.
+        structures.extend(btrfs::lonely_blocks(&image));
+        flip(&image, &structures, rounds, 6);
+        std::fs::remove_file(&image).unwrap();
+    }
 }
 
 #[test]
