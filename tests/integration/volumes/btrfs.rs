@@ -118,8 +118,9 @@ fn check_owners(volumes: &Volumes, told: &Dump) {
             }
         }
         let live = owners.iter().filter(|owner| {
-            let gone = owner.node.as_ref().is_some_and(|node| node.deleted);
-            matches!(owner.state, State::Allocated | State::Slack) && (!owner.deleted || gone)
+            let node = owner.inode.map_or(0, |node| node.0);
+            let orphan = told.stats.get(&node).is_some_and(|stat| stat.links == 0);
+            matches!(owner.state, State::Allocated | State::Slack) && (!owner.deleted || orphan)
         });
         let found = live.map(|owner| {
             let path = owner.path.clone().filter(|_| !owner.deleted);
@@ -520,7 +521,7 @@ fn what_is_kept_twice_may_be_lost_once() {
         .blocks
         .iter()
         .filter(|(_, tree)| tree.contains("file tree key (257"));
-    let leaf = *leaf.last().unwrap().0;
+    let leaf = *leaf.max().unwrap().0;
     let (runs, _) = reread(
         &|bytes| lose(bytes, &told, &[leaf], |_| true),
         "what it held is not known",
