@@ -548,9 +548,8 @@ pub(super) fn lonely_blocks(image: &Path) -> Vec<std::ops::Range<usize>> {
     lose(&mut bytes, &told, &blocks, |copy| copy > 0);
     bytes[64 << 20..][..4096].fill(0);
     std::fs::write(image, bytes).unwrap();
+    let len = usize::try_from(told.node).unwrap();
     let first = |logical| usize::try_from(told.places(logical)[0]).unwrap();
-    blocks
-        .into_iter()
-        .map(|logical| first(logical)..first(logical) + 4096)
-        .collect()
+    let firsts = blocks.into_iter().map(first);
+    firsts.map(|first| first..first + len).collect()
 }
