@@ -118,8 +118,9 @@ fn check_owners(volumes: &Volumes, told: &Dump) {
             }
         }
         let live = owners.iter().filter(|owner| {
-            let gone = owner.node.as_ref().is_some_and(|node| node.deleted);
-            matches!(owner.state, State::Allocated | State::Slack) && (!owner.deleted || gone)
+            let node = owner.inode.map_or(0, |node| node.0);
+            let orphan = told.stats.get(&node).is_some_and(|stat| stat.links == 0);
+            matches!(owner.state, State::Allocated | State::Slack) && (!owner.deleted || orphan)
         });
         let found = live.map(|owner| {
             let path = owner.path.clone().filter(|_| !owner.deleted);
@@ -516,11 +517,11 @@ fn what_is_kept_twice_may_be_lost_once() {
     );
     assert!(runs.len() > whole.len() / 2 && names.len() > 50);
     // Both copies of a leaf with files; the other subvolumes are as before.
-    let mut leaf = told
+    let leaf = told
         .blocks
         .iter()
         .filter(|(_, tree)| tree.contains("file tree key (257"));
-    let leaf = *leaf.next_back().unwrap().0;
+    let leaf = *leaf.max().unwrap().0;
     let (runs, _) = reread(
         &|bytes| lose(bytes, &told, &[leaf], |_| true),
         "what it held is not known",
@@ -547,9 +548,8 @@ pub(super) fn lonely_blocks(image: &Path) -> Vec<std::ops::Range<usize>> {
     lose(&mut bytes, &told, &blocks, |copy| copy > 0);
     bytes[64 << 20..][..4096].fill(0);
     std::fs::write(image, bytes).unwrap();
+    let len = usize::try_from(told.node).unwrap();
     let first = |logical| usize::try_from(told.places(logical)[0]).unwrap();
-    blocks
-        .into_iter()
-        .map(|logical| first(logical)..first(logical) + 4096)
-        .collect()
+    let firsts = blocks.into_iter().map(first);
+    firsts.map(|first| first..first + len).collect()
 }

@@ -232,10 +232,9 @@ fn damaged_btrfs_structures_do_no_harm() {
     let desk = Desk::new();
     for (name, rounds) in [("btrfs-shared", 100), ("btrfs-stopped", 60)] {
         let image = btrfs::fixture(&desk, name);
-        let superblock = 65536..65536 + 0x3a0;
-        let mut structures = Vec::from([superblock]);
         // Copies of blocks would stand in for what is flipped.
-        structures.extend(btrfs::lonely_blocks(&image));
+        let mut structures = btrfs::lonely_blocks(&image);
+        structures.push(65536..65536 + 0x3a0);
         flip(&image, &structures, rounds, 6);
         std::fs::remove_file(&image).unwrap();
     }

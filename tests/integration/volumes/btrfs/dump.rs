@@ -33,7 +33,8 @@ pub(super) struct Dump {
     /// chunks: address, length, places.
     pub(super) extents: BTreeMap<u64, (u64, bool)>,
     pub(super) chunks: Vec<(u64, u64, Vec<u64>)>,
-    node: u64,
+    /// Length of a block.
+    pub(super) node: u64,
 }
 
 pub(super) fn kind(kind: RunKind) -> &'static str {
