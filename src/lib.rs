@@ -45,10 +45,13 @@
 //! implement [`anchor::Engine`] and add it to the suite in `tests/integration/engines.rs`.
 
 pub mod anchor;
+pub mod case;
 pub mod chunk;
 pub mod cli;
 pub mod confirm;
+pub mod estate;
 pub mod finding;
+pub mod graph;
 pub mod image;
 pub mod report;
 pub mod rule;
