@@ -45,8 +45,8 @@ CREATE TABLE asset (
 CREATE INDEX asset_search ON asset (kind, cloud, vuln, exposed);
 
 -- What an inventory says of a thing, as it says it: `subject` and `object` are ids of any kind.
--- kinds: name (another name of the subject), network-interface, public-address, firewall, subnet,
--- tag, key-pair
+-- kinds: name (another name of the subject), network-interface, public-address, private-address,
+-- firewall, subnet, address, open-by-default, is-firewall, key-pair
 CREATE TABLE fact (
     subject   TEXT NOT NULL,
     kind      TEXT NOT NULL,
@@ -207,6 +207,7 @@ CREATE TABLE name (
     asset_id INTEGER NOT NULL,
     PRIMARY KEY (name, asset_id)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX name_asset ON name (asset_id);
 
 -- Derived: a secret opens an asset.
 CREATE TABLE auth (
