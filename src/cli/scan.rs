@@ -2,17 +2,22 @@
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
 
+use serde::Serialize;
+use tempfile::NamedTempFile;
+
+use super::case;
 use super::args::{EngineArgs, FormatArg, ProgressArg, ScanArgs};
 use super::exit::{Ended, Failure};
 use super::output::Output;
 use super::progress::Display;
 use crate::anchor::AnchorSet;
 use crate::anchor::table::Table;
+use crate::case::Case;
 use crate::confirm::Confirmer;
 use crate::finding::Finding;
 use crate::finding::fingerprint::Key;
@@ -70,18 +75,63 @@ pub(super) fn run(args: &ScanArgs) -> Result<Ended, Failure> {
     let mut writer = report::on(format, &ids, colour, output.writer()?);
     let threshold: Option<Severity> = args.fail_on.map(Into::into);
     let mut reached = false;
+    let mut for_case = args.case.as_deref().map(Aside::open).transpose()?;
     let outcome = job.run(&args.engine, to_terminal, &mut |finding| {
         reached |= finding.suppressed.is_none()
             && threshold.is_some_and(|threshold| finding.severity >= threshold);
+        if let Some(aside) = &mut for_case {
+            aside.finding(finding)?;
+        }
         writer.finding(finding)
     })?;
     writer.finish(&outcome.summary)?;
+    if let Some(aside) = for_case {
+        let mut summary = outcome.summary.clone();
+        // What lies outside a range is not gone.
+        summary.complete &= args.range.is_none();
+        aside.finish(&summary, args.asset.as_deref())?;
+    }
     drop(writer);
     output.commit()?;
     if let Some(error) = outcome.engine_error {
         return Err(error.into());
     }
     Ok(ending(&outcome.summary, reached))
+}
+
+/// The records of a scan on their way into a case, which takes all of them or none.
+pub(super) struct Aside {
+    case: PathBuf,
+    file: NamedTempFile,
+}
+
+impl Aside {
+    pub(super) fn open(case: &Path) -> Result<Self, Failure> {
+        // A case that cannot be used is better known before the scan than after it.
+        drop(Case::create(case)?);
+        Ok(Self {
+            case: case.to_owned(),
+            file: NamedTempFile::new()?,
+        })
+    }
+
+    fn line(&mut self, record: &impl Serialize) -> io::Result<()> {
+        let mut line = serde_json::to_vec(record)?;
+        line.push(b'\n');
+        self.file.write_all(&line)
+    }
+
+    /// Never with the plaintext, whatever the output shows.
+    pub(super) fn finding(&mut self, finding: &Finding) -> io::Result<()> {
+        let mut finding = finding.clone();
+        finding.secret.value = None;
+        self.line(&finding)
+    }
+
+    pub(super) fn finish(mut self, summary: &Summary, asset: Option<&str>) -> Result<(), Failure> {
+        self.line(summary)?;
+        case::take_scan(&self.case, self.file.path(), asset)
+    }
 }
 
 /// Whether standard output shows colours: a terminal whose user has not asked for none.
