@@ -48,7 +48,9 @@ pub enum CaseError {
     #[error("{0} is not a case file; name another file, or a new one to have it made")]
     Foreign(PathBuf),
     /// Written by a newer program.
-    #[error("case {path} has version {found}, this program knows versions up to {VERSION}; update it")]
+    #[error(
+        "case {path} has version {found}, this program knows versions up to {VERSION}; update it"
+    )]
     Newer {
         /// The file.
         path: PathBuf,
@@ -118,9 +120,12 @@ impl Case {
             }
             other => other,
         })?;
-        case.connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-        case.connection.pragma_update(None, "trusted_schema", false)?;
-        case.connection.pragma_update(None, "temp_store", "memory")?;
+        case.connection
+            .pragma_update(None, "cache_size", -CACHE_KIB)?;
+        case.connection
+            .pragma_update(None, "trusted_schema", false)?;
+        case.connection
+            .pragma_update(None, "temp_store", "memory")?;
         case.connection.set_prepared_statement_cache_capacity(64);
         Ok(case)
     }
@@ -139,7 +144,9 @@ impl Case {
                 transaction.pragma_query_value(None, "application_id", |row| row.get(0))?;
             let version: Option<String> = if id == APPLICATION {
                 transaction
-                    .query_row("SELECT value FROM meta WHERE key = 'version'", [], |row| row.get(0))
+                    .query_row("SELECT value FROM meta WHERE key = 'version'", [], |row| {
+                        row.get(0)
+                    })
                     .optional()?
             } else {
                 None
@@ -198,11 +205,17 @@ mod tests {
             assert_eq!(mode & 0o777, 0o600);
         }
         let text = folder.path().join("text");
-        std::fs::write(&text, "not a database at all, but long enough to have a header".repeat(9))
-            .unwrap();
+        std::fs::write(
+            &text,
+            "not a database at all, but long enough to have a header".repeat(9),
+        )
+        .unwrap();
         assert!(matches!(Case::open(&text), Err(CaseError::Foreign(_))));
         let other = folder.path().join("other.db");
-        Connection::open(&other).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
+        Connection::open(&other)
+            .unwrap()
+            .execute_batch("CREATE TABLE t (x)")
+            .unwrap();
         assert!(matches!(Case::open(&other), Err(CaseError::Foreign(_))));
         let missing = folder.path().join("missing.db");
         assert!(matches!(Case::open(&missing), Err(CaseError::Missing(_))));

@@ -14,6 +14,8 @@ mod ssh;
 mod terraform;
 mod vulnerability;
 
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -28,6 +30,8 @@ use rows::{Layout, Row};
 
 /// Most skipped rows that are named; more are counted.
 const NAMED: usize = 20;
+/// Longest line of records; a longer one is cut, and so skipped.
+const LONGEST_LINE: u64 = 64 << 20;
 
 /// Why a file was not imported.
 #[derive(Debug, thiserror::Error)]
@@ -90,12 +94,14 @@ struct Inner {
 /// # Errors
 /// When the file cannot be read, nothing in it is known, or the case cannot be written.
 pub fn import(case: &mut Case, path: &Path, asset: Option<&str>) -> Result<Imported, EstateError> {
-    let bytes = std::fs::read(path).map_err(|source| EstateError::Io {
+    let failed = |source| EstateError::Io {
         path: path.to_owned(),
         source,
-    })?;
+    };
+    let mut file = File::open(path).map_err(failed)?;
     let mut hasher = blake3::Hasher::new();
-    hasher.update(&bytes).update(asset.unwrap_or_default().as_bytes());
+    hasher.update_reader(&file).map_err(failed)?;
+    hasher.update(asset.unwrap_or_default().as_bytes());
     let hash = hasher.finalize().to_hex();
     let Some(import) = case.begin(path, &hash, "file")? else {
         return Ok(Imported {
@@ -111,12 +117,24 @@ pub fn import(case: &mut Case, path: &Path, asset: Option<&str>) -> Result<Impor
         problems: Vec::new(),
         known: 0,
     };
-    match rows::layout(&bytes) {
-        Layout::Csv => reader.csv(&bytes)?,
-        Layout::Whole(value) => reader.whole(&value)?,
-        Layout::Rows(all) => {
-            for row in all {
-                reader.row(&row)?;
+    file.rewind().map_err(failed)?;
+    let mut input = BufReader::with_capacity(1 << 20, file);
+    if rows::are_records(input.fill_buf().map_err(failed)?) {
+        // Findings of a large fleet are larger than memory; their lines stand alone.
+        reader.records(&mut input).map_err(|error| match error {
+            Streamed::Io(source) => failed(source),
+            Streamed::Estate(error) => error,
+        })?;
+    } else {
+        let mut bytes = Vec::new();
+        input.read_to_end(&mut bytes).map_err(failed)?;
+        match rows::layout(&bytes) {
+            Layout::Csv => reader.csv(&bytes)?,
+            Layout::Whole(value) => reader.whole(&value)?,
+            Layout::Rows(all) => {
+                for row in all {
+                    reader.row(&row)?;
+                }
             }
         }
     }
@@ -148,7 +166,34 @@ struct Reader<'c, 'p> {
     known: u64,
 }
 
+/// Why reading line by line ended.
+enum Streamed {
+    Io(io::Error),
+    Estate(EstateError),
+}
+
 impl Reader<'_, '_> {
+    fn records(&mut self, input: &mut impl BufRead) -> Result<(), Streamed> {
+        let mut line = Vec::new();
+        for number in 1.. {
+            line.clear();
+            let mut bounded = input.by_ref().take(LONGEST_LINE);
+            if bounded.read_until(b'\n', &mut line).map_err(Streamed::Io)? == 0 {
+                break;
+            }
+            let bytes = line.trim_ascii();
+            if !bytes.is_empty() {
+                let row = Row {
+                    list: String::new(),
+                    line: number,
+                    bytes,
+                };
+                self.row(&row).map_err(Streamed::Estate)?;
+            }
+        }
+        Ok(())
+    }
+
     fn row(&mut self, row: &Row<'_>) -> Result<(), EstateError> {
         if contains(row.bytes, Finding::SCHEMA) || contains(row.bytes, Summary::SCHEMA) {
             return self.finding(row);
@@ -242,8 +287,10 @@ impl Reader<'_, '_> {
     fn skip(&mut self, line: usize, why: &str) -> Result<(), EstateError> {
         self.import.count(true);
         if self.problems.len() < NAMED {
-            self.problems
-                .push(format!("{}:{line}: {why}; row skipped", self.path.display()));
+            self.problems.push(format!(
+                "{}:{line}: {why}; row skipped",
+                self.path.display()
+            ));
         }
         Ok(())
     }

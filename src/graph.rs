@@ -35,6 +35,7 @@ pub fn derive(case: &mut Case) -> Result<(), CaseError> {
     resolve::lateral(&transaction)?;
     transaction.commit()?;
     // Statistics for the planner: a sample is enough, and keeps a large case quick.
-    case.connection().execute_batch("PRAGMA analysis_limit = 1000; ANALYZE;")?;
+    case.connection()
+        .execute_batch("PRAGMA analysis_limit = 1000; ANALYZE;")?;
     Ok(())
 }

@@ -217,7 +217,11 @@ impl Import<'_> {
         let file = input.rsplit(['/', '\\']).next().unwrap_or(input);
         let listed: Option<i64> = self
             .transaction
-            .query_row("SELECT asset_id FROM image WHERE input = ?1", [file], |row| row.get(0))
+            .query_row(
+                "SELECT asset_id FROM image WHERE input = ?1",
+                [file],
+                |row| row.get(0),
+            )
             .optional()?;
         listed.map_or_else(|| self.asset_named(&format!("image:{input}")), Ok)
     }
@@ -244,7 +248,9 @@ impl Import<'_> {
 
     fn secret(&mut self, finding: &Finding) -> Result<i64, CaseError> {
         let text = |map: &serde_json::Map<String, serde_json::Value>, key: &str| {
-            map.get(key).and_then(|value| value.as_str()).map(str::to_owned)
+            map.get(key)
+                .and_then(|value| value.as_str())
+                .map(str::to_owned)
         };
         let expires = finding.expires.as_deref();
         let expires = expires.and_then(|text| text.parse::<jiff::Timestamp>().ok());
@@ -339,7 +345,10 @@ mod tests {
             name("sql-database", "crm", host).as_deref(),
             Some("host:crm.database.windows.net")
         );
-        assert_eq!(name("database", "10.0.0.4", None).as_deref(), Some("address:10.0.0.4"));
+        assert_eq!(
+            name("database", "10.0.0.4", None).as_deref(),
+            Some("address:10.0.0.4")
+        );
         assert_eq!(name("database", "localhost", None), None);
         assert_eq!(name("host", "127.0.0.1", None), None);
         assert_eq!(name("host", "db", None), None);

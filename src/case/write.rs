@@ -34,9 +34,11 @@ impl Case {
         let path = path.to_string_lossy();
         let transaction = self.connection_mut().transaction()?;
         let known: Option<(i64, String)> = transaction
-            .query_row("SELECT id, hash FROM source WHERE path = ?1", [&path], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })
+            .query_row(
+                "SELECT id, hash FROM source WHERE path = ?1",
+                [&path],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
             .optional()?;
         if known.as_ref().is_some_and(|(_, known)| known == hash) {
             return Ok(None);
@@ -50,7 +52,14 @@ impl Case {
             params![path, hash, format, now],
             |row| row.get(0),
         )?;
-        for table in ["fact", "rule", "vulnerability", "accepts", "owner", "permission"] {
+        for table in [
+            "fact",
+            "rule",
+            "vulnerability",
+            "accepts",
+            "owner",
+            "permission",
+        ] {
             transaction.execute(
                 &format!("DELETE FROM {table} WHERE source_id = ?1"),
                 [source_id],
@@ -81,7 +90,11 @@ impl Import<'_> {
         let source = self.source_id;
         match record {
             Record::Asset(asset) => return self.asset(&asset).map(drop),
-            Record::Fact { subject, kind, object } => self
+            Record::Fact {
+                subject,
+                kind,
+                object,
+            } => self
                 .transaction
                 .prepare_cached("INSERT OR IGNORE INTO fact VALUES (?1, ?2, ?3, ?4)")?
                 .execute(params![
@@ -90,7 +103,13 @@ impl Import<'_> {
                     object.to_ascii_lowercase(),
                     source
                 ])?,
-            Record::Rule { firewall, priority, allow, protocol, ports } => self
+            Record::Rule {
+                firewall,
+                priority,
+                allow,
+                protocol,
+                ports,
+            } => self
                 .transaction
                 .prepare_cached("INSERT INTO rule VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
                 .execute(params![
@@ -102,7 +121,13 @@ impl Import<'_> {
                     ports.1,
                     source
                 ])?,
-            Record::Vulnerability { subject, cve, severity, package, fixed_in } => self
+            Record::Vulnerability {
+                subject,
+                cve,
+                severity,
+                package,
+                fixed_in,
+            } => self
                 .transaction
                 .prepare_cached(
                     "INSERT INTO vulnerability VALUES (?1, ?2, ?3, ?4, ?5, ?6)
@@ -116,9 +141,18 @@ impl Import<'_> {
                     fixed_in,
                     source
                 ])?,
-            Record::Accepts { subject, public_key, login, how, confidence, evidence } => self
+            Record::Accepts {
+                subject,
+                public_key,
+                login,
+                how,
+                confidence,
+                evidence,
+            } => self
                 .transaction
-                .prepare_cached("INSERT OR REPLACE INTO accepts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO accepts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                )?
                 .execute(params![
                     subject.to_ascii_lowercase(),
                     public_key,
@@ -128,11 +162,24 @@ impl Import<'_> {
                     evidence,
                     source
                 ])?,
-            Record::Owner { key_id, identity, active } => self
+            Record::Owner {
+                key_id,
+                identity,
+                active,
+            } => self
                 .transaction
                 .prepare_cached("INSERT OR REPLACE INTO owner VALUES (?1, ?2, ?3, ?4)")?
-                .execute(params![key_id, identity.to_ascii_lowercase(), active, source])?,
-            Record::Permission { identity, action, resource } => self
+                .execute(params![
+                    key_id,
+                    identity.to_ascii_lowercase(),
+                    active,
+                    source
+                ])?,
+            Record::Permission {
+                identity,
+                action,
+                resource,
+            } => self
                 .transaction
                 .prepare_cached("INSERT OR IGNORE INTO permission VALUES (?1, ?2, ?3, ?4)")?
                 .execute(params![

@@ -47,7 +47,11 @@ fn import(args: &ImportArgs) -> Result<Ended, Failure> {
     }
     let all = args.files.len();
     Err(Failure {
-        ended: if failed == all { Ended::Usage } else { Ended::Incomplete },
+        ended: if failed == all {
+            Ended::Usage
+        } else {
+            Ended::Incomplete
+        },
         message: format!("{failed} of {all} files were not imported, see above"),
     })
 }
@@ -152,7 +156,9 @@ fn ask(args: &ExploreArgs) -> Result<Ended, Failure> {
     } else if let Some(file) = &question.saved {
         let text = fs::read_to_string(file)
             .map_err(|error| Failure::usage(format!("{}: {error}", file.display())))?;
-        let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+        let lines = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with('#'));
         lines.collect::<Vec<_>>().join(" ")
     } else if let Some(query) = &question.query {
         query.clone()

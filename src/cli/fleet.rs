@@ -27,7 +27,10 @@ pub(super) fn run(dir: &Path, engine: &EngineArgs) -> Result<Ended, Failure> {
         let path = dir.join(&file.path);
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(|error| {
-                Failure::usage(format!("cannot make the folder {}: {error}", folder.display()))
+                Failure::usage(format!(
+                    "cannot make the folder {}: {error}",
+                    folder.display()
+                ))
             })?;
         }
         write_whole(&path, &file.bytes)?;
@@ -57,7 +60,9 @@ pub(super) fn run(dir: &Path, engine: &EngineArgs) -> Result<Ended, Failure> {
 }
 
 fn scan(images: &[PathBuf], engine: &EngineArgs, db: &Path) -> Result<(), Failure> {
-    let inputs = images.iter().map(|path| Input::open(path, Treatment::Image));
+    let inputs = images
+        .iter()
+        .map(|path| Input::open(path, Treatment::Image));
     let job = Job {
         inputs: inputs.collect::<Result<_, _>>()?,
         rules: load_rules(&[])?.profile(Profile::Vm),

@@ -10,8 +10,8 @@ use std::thread;
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
-use super::case;
 use super::args::{EngineArgs, FormatArg, ProgressArg, ScanArgs};
+use super::case;
 use super::exit::{Ended, Failure};
 use super::output::Output;
 use super::progress::Display;

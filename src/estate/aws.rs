@@ -20,7 +20,12 @@ pub(super) fn element(name: &str, value: &Value, records: &mut Records) -> Resul
         }
         "Instances" => machine(value, text(value, "OwnerId"), "", records),
         "SecurityGroups" => firewall(value, records),
-        "DBInstances" => database(value, need(value, "DBInstanceArn")?, deep_text(value, "Endpoint.Address"), records),
+        "DBInstances" => database(
+            value,
+            need(value, "DBInstanceArn")?,
+            deep_text(value, "Endpoint.Address"),
+            records,
+        ),
         "DBClusters" => {
             let arn = need(value, "DBClusterArn")?;
             database(value, arn, text(value, "Endpoint"), records)?;
@@ -52,7 +57,9 @@ fn fact(records: &mut Records, subject: &str, kind: &'static str, object: &str) 
 
 /// `eu-west-1` of `eu-west-1a` and of a local zone: the parts up to the number.
 fn region_of(zone: &str) -> &str {
-    let end = zone.find(|c: char| c.is_ascii_digit()).map(|at| at.saturating_add(1));
+    let end = zone
+        .find(|c: char| c.is_ascii_digit())
+        .map(|at| at.saturating_add(1));
     end.and_then(|end| zone.get(..end)).unwrap_or(zone)
 }
 
@@ -86,8 +93,16 @@ fn machine(value: &Value, owner: &str, arn: &str, records: &mut Records) -> Resu
         ..Asset::default()
     }));
     fact(records, &uid, "name", id);
-    fact(records, &uid, "public-address", text(value, "PublicIpAddress"));
-    for (kind, field) in [("address", "PublicIpAddress"), ("address", "PrivateIpAddress")] {
+    fact(
+        records,
+        &uid,
+        "public-address",
+        text(value, "PublicIpAddress"),
+    );
+    for (kind, field) in [
+        ("address", "PublicIpAddress"),
+        ("address", "PrivateIpAddress"),
+    ] {
         let address = text(value, field);
         if !address.is_empty() {
             fact(records, &uid, "name", &format!("{kind}:{address}"));
@@ -120,7 +135,11 @@ fn firewall(value: &Value, records: &mut Records) -> Result<(), String> {
         let anywhere = list(rule, "IpRanges")
             .iter()
             .map(|range| text(range, "CidrIp"))
-            .chain(list(rule, "Ipv6Ranges").iter().map(|range| text(range, "CidrIpv6")))
+            .chain(
+                list(rule, "Ipv6Ranges")
+                    .iter()
+                    .map(|range| text(range, "CidrIpv6")),
+            )
             .any(is_anywhere);
         let Some(protocol) = protocol(text(rule, "IpProtocol")).filter(|_| anywhere) else {
             continue;
@@ -227,7 +246,10 @@ fn permissions(value: &Value, records: &mut Records) -> Result<(), String> {
                 continue;
             }
             for action in many(&statement["Action"]).iter().filter_map(|a| a.as_str()) {
-                for resource in many(&statement["Resource"]).iter().filter_map(|r| r.as_str()) {
+                for resource in many(&statement["Resource"])
+                    .iter()
+                    .filter_map(|r| r.as_str())
+                {
                     records.push(Record::Permission {
                         identity: identity.clone(),
                         action: action.to_owned(),
@@ -239,7 +261,10 @@ fn permissions(value: &Value, records: &mut Records) -> Result<(), String> {
     }
     for policy in list(value, "AttachedManagedPolicies") {
         let policy = text(policy, "PolicyName");
-        if matches!(policy, "AdministratorAccess" | "AmazonS3FullAccess" | "AmazonS3ReadOnlyAccess") {
+        if matches!(
+            policy,
+            "AdministratorAccess" | "AmazonS3FullAccess" | "AmazonS3ReadOnlyAccess"
+        ) {
             records.push(Record::Permission {
                 identity: identity.clone(),
                 action: policy.to_owned(),

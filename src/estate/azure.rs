@@ -27,7 +27,12 @@ pub(super) fn resource(kind: &str, value: &Value, records: &mut Records) -> Resu
         "microsoft.network/networkinterfaces" => interface(id, value, records),
         "microsoft.network/networksecuritygroups" => firewall(id, value, records),
         "microsoft.network/publicipaddresses" => {
-            fact(records, id, "address", deep_text(value, "properties.ipAddress"));
+            fact(
+                records,
+                id,
+                "address",
+                deep_text(value, "properties.ipAddress"),
+            );
             // An address of the old kind is open unless a firewall closes it.
             if deep_text(value, "sku.name").eq_ignore_ascii_case("basic") {
                 fact(records, id, "open-by-default", "1");
@@ -51,11 +56,16 @@ pub(super) fn resource(kind: &str, value: &Value, records: &mut Records) -> Resu
             fact(records, id, "name", &name);
         }
         _ => {
-            let database = DATABASES.iter().find(|(prefix, _)| kind.starts_with(prefix));
+            let database = DATABASES
+                .iter()
+                .find(|(prefix, _)| kind.starts_with(prefix));
             // A database on a server has no login of its own.
             if let Some((_, service)) = database.filter(|_| kind.matches('/').count() == 1) {
                 records.push(Record::Asset(asset(id, "database", service, value)));
-                for path in ["properties.fullyQualifiedDomainName", "properties.documentEndpoint"] {
+                for path in [
+                    "properties.fullyQualifiedDomainName",
+                    "properties.documentEndpoint",
+                ] {
                     let host = deep_text(value, path);
                     let host = host.strip_prefix("https://").unwrap_or(host);
                     let host = host.split([':', '/']).next().unwrap_or(host);
@@ -105,7 +115,10 @@ fn machine(id: &str, value: &Value, records: &mut Records) {
     for interface in list(value, "properties.networkProfile.networkInterfaces") {
         fact(records, id, "network-interface", text(interface, "id"));
     }
-    let keys = list(value, "properties.osProfile.linuxConfiguration.ssh.publicKeys");
+    let keys = list(
+        value,
+        "properties.osProfile.linuxConfiguration.ssh.publicKeys",
+    );
     for key in keys {
         if let Some(public_key) = ssh::fingerprint(text(key, "keyData")) {
             let path = text(key, "path");
@@ -127,7 +140,12 @@ fn interface(id: &str, value: &Value, records: &mut Records) {
     for address in list(value, "properties.ipConfigurations") {
         let public = deep_text(address, "properties.publicIPAddress.id");
         fact(records, id, "public-address", public);
-        fact(records, id, "subnet", deep_text(address, "properties.subnet.id"));
+        fact(
+            records,
+            id,
+            "subnet",
+            deep_text(address, "properties.subnet.id"),
+        );
         let private = deep_text(address, "properties.privateIPAddress");
         fact(records, id, "private-address", private);
     }
@@ -143,7 +161,10 @@ fn firewall(id: &str, value: &Value, records: &mut Records) {
             let single = Some(single).filter(|text| !text.is_empty());
             all.chain(single).map(str::to_owned).collect()
         };
-        let sources = one_or_many("properties.sourceAddressPrefix", "properties.sourceAddressPrefixes");
+        let sources = one_or_many(
+            "properties.sourceAddressPrefix",
+            "properties.sourceAddressPrefixes",
+        );
         let inbound = at("properties.direction").eq_ignore_ascii_case("inbound");
         if !inbound || !sources.iter().any(|source| is_anywhere(source)) {
             continue;

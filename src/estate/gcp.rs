@@ -70,7 +70,11 @@ fn asset(uid: &str, kind: &'static str, service: &str, data: &Value) -> Asset {
         cloud: "gcp".to_owned(),
         account: project_of(uid).to_owned(),
         name: name.to_owned(),
-        region: text(data, "zone").rsplit('/').next().unwrap_or("").to_owned(),
+        region: text(data, "zone")
+            .rsplit('/')
+            .next()
+            .unwrap_or("")
+            .to_owned(),
         sensitive: super::plain::is_sensitive(&labels),
         ..Asset::default()
     }
@@ -86,7 +90,9 @@ fn fact(records: &mut Records, subject: &str, kind: &'static str, object: &str) 
 
 fn machine(name: &str, data: &Value, records: &mut Records) {
     let interfaces = list(data, "networkInterfaces");
-    let network = interfaces.first().map_or("", |first| text(first, "network"));
+    let network = interfaces
+        .first()
+        .map_or("", |first| text(first, "network"));
     let status = text(data, "status");
     records.push(Record::Asset(Asset {
         network: network_of(network),
@@ -180,7 +186,10 @@ fn firewall(data: &Value, records: &mut Records) {
             let Some(protocol) = protocol(deep_text(entry, "IPProtocol")) else {
                 continue;
             };
-            let ranges: Vec<_> = list(entry, "ports").iter().filter_map(Value::as_str).collect();
+            let ranges: Vec<_> = list(entry, "ports")
+                .iter()
+                .filter_map(Value::as_str)
+                .collect();
             let ranges = if ranges.is_empty() { vec!["*"] } else { ranges };
             for range in ranges.into_iter().filter_map(ports) {
                 for group in &groups {

@@ -9,7 +9,8 @@ pub(super) fn text<'v>(value: &'v Value, name: &str) -> &'v str {
 
 /// The text behind a path of fields: `properties.networkProfile`.
 pub(super) fn deep<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
-    path.split('.').try_fold(value, |value, name| value.get(name))
+    path.split('.')
+        .try_fold(value, |value, name| value.get(name))
 }
 
 /// The text behind a path; empty if there is none.
@@ -19,7 +20,9 @@ pub(super) fn deep_text<'v>(value: &'v Value, path: &str) -> &'v str {
 
 /// The elements of a list behind a path; none if it is no list.
 pub(super) fn list<'v>(value: &'v Value, path: &str) -> &'v [Value] {
-    deep(value, path).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    deep(value, path)
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
 }
 
 /// The text of a field that must be there.
@@ -38,8 +41,10 @@ pub(super) fn number(value: Option<&Value>) -> Option<i64> {
 
 /// Whether a source of traffic is the whole internet.
 pub(super) fn is_anywhere(source: &str) -> bool {
-    matches!(source, "*" | "0.0.0.0/0" | "::/0" | "0.0.0.0" | "any" | "Any")
-        || source.eq_ignore_ascii_case("internet")
+    matches!(
+        source,
+        "*" | "0.0.0.0/0" | "::/0" | "0.0.0.0" | "any" | "Any"
+    ) || source.eq_ignore_ascii_case("internet")
 }
 
 /// `22`, `8000-8099` or `*` as first and last port.

@@ -5,7 +5,14 @@ use super::json::severity;
 use crate::case::record::{Asset, Record};
 
 /// Words in tags that mark what holds the data one must not lose.
-const SENSITIVE: &[&str] = &["sensitive", "confidential", "restricted", "pii", "phi", "pci"];
+const SENSITIVE: &[&str] = &[
+    "sensitive",
+    "confidential",
+    "restricted",
+    "pii",
+    "phi",
+    "pci",
+];
 /// Kinds that a list may give.
 const KINDS: &[&str] = &["vm", "storage", "database", "identity", "deployment"];
 
@@ -58,7 +65,11 @@ pub(super) fn lines(text: &str) -> impl Iterator<Item = (usize, Vec<String>)> + 
 }
 
 /// Reads one row under its heading.
-pub(super) fn row(heading: &[String], cells: &[String], records: &mut Records) -> Result<(), String> {
+pub(super) fn row(
+    heading: &[String],
+    cells: &[String],
+    records: &mut Records,
+) -> Result<(), String> {
     if cells.len() != heading.len() {
         return Err(format!(
             "{} cells under a heading of {}",
@@ -67,8 +78,12 @@ pub(super) fn row(heading: &[String], cells: &[String], records: &mut Records) -
         ));
     }
     let cell = |name: &str| {
-        let column = heading.iter().position(|known| known.eq_ignore_ascii_case(name));
-        column.and_then(|column| cells.get(column)).map_or("", String::as_str)
+        let column = heading
+            .iter()
+            .position(|known| known.eq_ignore_ascii_case(name));
+        column
+            .and_then(|column| cells.get(column))
+            .map_or("", String::as_str)
     };
     let has = |name: &str| heading.iter().any(|known| known.eq_ignore_ascii_case(name));
     if has("image") && has("asset_uid") {
@@ -89,16 +104,20 @@ pub(super) fn row(heading: &[String], cells: &[String], records: &mut Records) -
     if uid.is_empty() {
         return Err("an empty uid".to_owned());
     }
-    let kind = KINDS.iter().find(|kind| kind.eq_ignore_ascii_case(cell("kind")));
+    let kind = KINDS
+        .iter()
+        .find(|kind| kind.eq_ignore_ascii_case(cell("kind")));
     let truth = |text: &str| match text.to_ascii_lowercase().as_str() {
         "1" | "true" | "yes" => Some(true),
         "0" | "false" | "no" => Some(false),
         _ => None,
     };
     let level = cell("vuln_max");
-    let level = level.parse().ok().map(|level: u8| level.min(4)).or_else(|| {
-        Some(severity(level)).filter(|_| !level.is_empty())
-    });
+    let level = level
+        .parse()
+        .ok()
+        .map(|level: u8| level.min(4))
+        .or_else(|| Some(severity(level)).filter(|_| !level.is_empty()));
     records.push(Record::Asset(Asset {
         uid: uid.to_owned(),
         kind: kind.copied().unwrap_or("other"),

@@ -64,6 +64,12 @@ fn is_record(line: &[u8]) -> bool {
         .any(|mark| memchr::memmem::find(line, mark.as_bytes()).is_some())
 }
 
+/// Whether the beginning of a file is that of one record a line.
+pub(super) fn are_records(head: &[u8]) -> bool {
+    let first = head.split(|byte| *byte == b'\n').next().unwrap_or(&[]);
+    first.first() == Some(&b'{') && is_record(first)
+}
+
 fn lines(bytes: &[u8]) -> Vec<Row<'_>> {
     let numbered = bytes.split(|byte| *byte == b'\n').zip(1..);
     let filled = numbered.filter(|(line, _)| !line.trim_ascii().is_empty());
@@ -108,7 +114,8 @@ fn elements(bytes: &[u8]) -> Vec<Row<'_>> {
             b'"' => text = Some(at.saturating_add(1)),
             b'{' | b'[' => {
                 let in_list = stack.last() == Some(&b'[') && stack.len() <= 2;
-                if begun.is_none() && in_list && (stack.len() == 1 || stack.first() == Some(&b'{')) {
+                if begun.is_none() && in_list && (stack.len() == 1 || stack.first() == Some(&b'{'))
+                {
                     begun = Some((at, line, stack.len()));
                 }
                 stack.push(byte);
@@ -120,7 +127,11 @@ fn elements(bytes: &[u8]) -> Vec<Row<'_>> {
                 {
                     begun = None;
                     rows.push(Row {
-                        list: if depth == 1 { String::new() } else { list.clone() },
+                        list: if depth == 1 {
+                            String::new()
+                        } else {
+                            list.clone()
+                        },
                         line: first,
                         bytes: bytes.get(start..=at).unwrap_or_default(),
                     });
@@ -149,7 +160,13 @@ mod tests {
             panic!("not rows: {text}");
         };
         rows.into_iter()
-            .map(|row| (row.list, row.line, String::from_utf8_lossy(row.bytes).into_owned()))
+            .map(|row| {
+                (
+                    row.list,
+                    row.line,
+                    String::from_utf8_lossy(row.bytes).into_owned(),
+                )
+            })
             .collect()
     }
 
@@ -157,15 +174,30 @@ mod tests {
     fn elements_of_lists_are_cut_with_their_lines() {
         let rows = of("{\"count\": 2,\n \"data\": [\n {\"a\": \"]}\\\"\"},\n {\"b\": [1, {}]}]}");
         assert_eq!(rows.len(), 2);
-        assert_eq!(rows[0], ("data".to_owned(), 3, "{\"a\": \"]}\\\"\"}".to_owned()));
+        assert_eq!(
+            rows[0],
+            ("data".to_owned(), 3, "{\"a\": \"]}\\\"\"}".to_owned())
+        );
         assert_eq!(rows[1].1, 4);
         assert_eq!(of("[{\"a\":1},\n{\"b\":2}]").len(), 2);
-        assert_eq!(of("{\"a\":1}\n{\"b\":\n{\"c\":3}\n").len(), 3, "lines, one broken");
+        assert_eq!(
+            of("{\"a\":1}\n{\"b\":\n{\"c\":3}\n").len(),
+            3,
+            "lines, one broken"
+        );
     }
 
     #[test]
     fn garbage_is_cut_without_a_panic() {
-        for text in ["{", "[{", "]]]]", "{\"a\": [[[[[{\"", "[\"\\", "{}}}{[", "[1,2,3]"] {
+        for text in [
+            "{",
+            "[{",
+            "]]]]",
+            "{\"a\": [[[[[{\"",
+            "[\"\\",
+            "{}}}{[",
+            "[1,2,3]",
+        ] {
             let _ = layout(text.as_bytes());
         }
     }

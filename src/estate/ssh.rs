@@ -95,9 +95,13 @@ mod tests {
 
     #[test]
     fn options_weaken_a_line_and_a_comment_almost_voids_it() {
-        let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA ops";
+        let key =
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA ops";
         assert!(fingerprint(key).unwrap().starts_with("SHA256:"));
-        assert_eq!(fingerprint(key), fingerprint(&format!("from=\"10.0.0.1\" {key}")));
+        assert_eq!(
+            fingerprint(key),
+            fingerprint(&format!("from=\"10.0.0.1\" {key}"))
+        );
         assert_eq!(confidence(key), PLAIN);
         assert_eq!(confidence(&format!("from=\"10.0.0.1\" {key}")), BOUND);
         assert_eq!(confidence(&format!("no-pty {key}")), PLAIN);

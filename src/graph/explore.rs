@@ -117,7 +117,10 @@ pub fn compile(text: &str) -> Result<Compiled, CaseError> {
         let (old, new) = (format!("n{at}"), format!("n{}", at + 1));
         let kept: Vec<String> = (0..=at).map(|n| format!("n{n}")).collect();
         let kept_of = |stage: &str| -> String {
-            let columns: Vec<String> = kept.iter().map(|column| format!("{stage}.{column}")).collect();
+            let columns: Vec<String> = kept
+                .iter()
+                .map(|column| format!("{stage}.{column}"))
+                .collect();
             columns.join(", ")
         };
         let (own, columns) = (format!("q{}", at + 1), kept.join(", "));
@@ -209,12 +212,17 @@ fn check(edge: &Edge, from: &Node, to: &Node) -> Result<(), CaseError> {
         return Ok(());
     }
     Err(CaseError::Request(
-        "an edge joins the wrong kinds: an asset -has-> secret, a secret -opens-> an asset".to_owned(),
+        "an edge joins the wrong kinds: an asset -has-> secret, a secret -opens-> an asset"
+            .to_owned(),
     ))
 }
 
 fn table(node: &Node) -> &'static str {
-    if node.kind == Kind::Secret { "secret" } else { "asset" }
+    if node.kind == Kind::Secret {
+        "secret"
+    } else {
+        "asset"
+    }
 }
 
 /// The columns of every node, and where each secret lies.
@@ -222,8 +230,15 @@ fn shown(query: &Query) -> (Vec<String>, Vec<String>) {
     let last = query.edges.len();
     let (mut columns, mut joins) = (Vec::new(), Vec::new());
     for (at, node) in query.nodes.iter().enumerate() {
-        joins.push(format!("CROSS JOIN {} d{at} ON d{at}.id = q{last}.n{at}", table(node)));
-        let suffix = if at == 0 { String::new() } else { format!("_{}", at + 1) };
+        joins.push(format!(
+            "CROSS JOIN {} d{at} ON d{at}.id = q{last}.n{at}",
+            table(node)
+        ));
+        let suffix = if at == 0 {
+            String::new()
+        } else {
+            format!("_{}", at + 1)
+        };
         if node.kind == Kind::Secret {
             for column in ["type", "preview", "fingerprint"] {
                 columns.push(format!("d{at}.{column} AS secret{suffix}_{column}"));
@@ -239,7 +254,12 @@ fn shown(query: &Query) -> (Vec<String>, Vec<String>) {
             }
         } else {
             columns.push(format!("d{at}.uid AS {}{suffix}", node.kind.name()));
-            if at > 0 && query.nodes.get(at - 1).is_some_and(|node| node.kind == Kind::Secret) {
+            if at > 0
+                && query
+                    .nodes
+                    .get(at - 1)
+                    .is_some_and(|node| node.kind == Kind::Secret)
+            {
                 columns.push(format!(
                     "(SELECT how || ' ' || confidence || ': ' || evidence FROM auth
                       WHERE secret_id = q{last}.n{} AND asset_id = q{last}.n{at}
@@ -257,9 +277,17 @@ fn conditions(node: &Node, alias: &str, values: &mut Vec<String>) -> Result<Stri
     if !matches!(node.kind, Kind::Secret | Kind::Asset) {
         all.push(format!("{alias}.kind = '{}'", node.kind.name()));
     }
-    let columns = if node.kind == Kind::Secret { SECRET } else { ASSET };
+    let columns = if node.kind == Kind::Secret {
+        SECRET
+    } else {
+        ASSET
+    };
     for filter in &node.filters {
-        let Filter { name, negated, test } = filter;
+        let Filter {
+            name,
+            negated,
+            test,
+        } = filter;
         let column = columns.iter().find(|(known, _)| known == name);
         let (_, column) = column.ok_or_else(|| {
             let known: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
@@ -290,7 +318,11 @@ fn conditions(node: &Node, alias: &str, values: &mut Vec<String>) -> Result<Stri
                 format!("({})", tests.join(joint))
             }
         };
-        all.push(if *negated { format!("NOT ({test})") } else { test });
+        all.push(if *negated {
+            format!("NOT ({test})")
+        } else {
+            test
+        });
     }
     if all.is_empty() {
         all.push("1".to_owned());
@@ -301,7 +333,14 @@ fn conditions(node: &Node, alias: &str, values: &mut Vec<String>) -> Result<Stri
 fn is_number(name: &str) -> bool {
     matches!(
         name,
-        "exposed" | "vuln" | "severity" | "running" | "sensitive" | "stub" | "protected" | "revoked"
+        "exposed"
+            | "vuln"
+            | "severity"
+            | "running"
+            | "sensitive"
+            | "stub"
+            | "protected"
+            | "revoked"
             | "expires"
     )
 }
@@ -328,13 +367,20 @@ fn level(name: &str, value: &str) -> String {
 pub fn run(connection: &Connection, text: &str, limit: usize) -> Result<Grid, CaseError> {
     let compiled = compile(text)?;
     let limit = compiled.limit.map_or(limit, |own| own.min(limit));
-    grid::query(connection, &compiled.sql, params_from_iter(&compiled.values), limit)
+    grid::query(
+        connection,
+        &compiled.sql,
+        params_from_iter(&compiled.values),
+        limit,
+    )
 }
 
 /// The query of a template, by its name.
 #[must_use]
 pub fn template(name: &str) -> Option<&'static str> {
-    let found = TEMPLATES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+    let found = TEMPLATES
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name));
     found.map(|(_, query)| *query)
 }
 
@@ -346,7 +392,11 @@ mod tests {
     fn values_are_bound_and_never_written_into_the_statement() {
         let hostile = "find vm[name=\"x' OR 1=1; DROP TABLE asset; --\"] -has-> secret[type~ssh*]";
         let compiled = compile(hostile).unwrap();
-        assert!(!compiled.sql.contains("DROP") && !compiled.sql.contains("ssh"), "{}", compiled.sql);
+        assert!(
+            !compiled.sql.contains("DROP") && !compiled.sql.contains("ssh"),
+            "{}",
+            compiled.sql
+        );
         assert_eq!(compiled.values, ["x' OR 1=1; DROP TABLE asset; --", "ssh*"]);
     }
 

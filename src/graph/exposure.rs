@@ -75,7 +75,8 @@ pub(super) fn compute(transaction: &Transaction<'_>) -> Result<(), CaseError> {
     let mut machines = transaction
         .prepare("SELECT id, uid, cloud FROM asset WHERE kind = 'vm' AND running = 1")?;
     let mut rows = machines.query([])?;
-    let mut update = transaction.prepare("UPDATE asset SET exposed = 1, ports = ?2 WHERE id = ?1")?;
+    let mut update =
+        transaction.prepare("UPDATE asset SET exposed = 1, ports = ?2 WHERE id = ?1")?;
     while let Some(row) = rows.next()? {
         let (id, uid, cloud): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let own = [uid.clone()];
@@ -127,7 +128,11 @@ fn layered(
         });
     }
     open.unwrap_or_else(|| {
-        let all = if by_default { vec![(0, PORTS - 1)] } else { Vec::new() };
+        let all = if by_default {
+            vec![(0, PORTS - 1)]
+        } else {
+            Vec::new()
+        };
         [all.clone(), all]
     })
 }
@@ -186,7 +191,10 @@ fn minus(one: &Ports, two: &Ports) -> Ports {
     let mut rest = Ports::new();
     for &(first, last) in one {
         let mut from = first;
-        for &(start, end) in two.iter().filter(|(start, end)| *start <= last && *end >= first) {
+        for &(start, end) in two
+            .iter()
+            .filter(|(start, end)| *start <= last && *end >= first)
+        {
             if start > from {
                 rest.push((from, start - 1));
             }
@@ -240,12 +248,22 @@ mod tests {
     #[test]
     fn the_lowest_priority_decides_and_a_denial_wins_a_tie() {
         assert_eq!(open(&[rule(100, true, 22, 22)]), "22");
-        assert_eq!(open(&[rule(100, true, 22, 22), rule(90, false, 0, 65535)]), "");
         assert_eq!(
-            open(&[rule(100, true, 20, 30), rule(90, false, 22, 22), rule(200, false, 0, 65535)]),
+            open(&[rule(100, true, 22, 22), rule(90, false, 0, 65535)]),
+            ""
+        );
+        assert_eq!(
+            open(&[
+                rule(100, true, 20, 30),
+                rule(90, false, 22, 22),
+                rule(200, false, 0, 65535)
+            ]),
             "20-21,23-30"
         );
-        assert_eq!(open(&[rule(100, true, 22, 22), rule(100, false, 22, 22)]), "");
+        assert_eq!(
+            open(&[rule(100, true, 22, 22), rule(100, false, 22, 22)]),
+            ""
+        );
         assert_eq!(open(&[rule(1, true, 0, 65535)]), "all");
     }
 
@@ -256,11 +274,24 @@ mod tests {
             ("b".to_owned(), vec![rule(1, true, 22, 443)]),
         ]);
         let (a, b) = ("a".to_owned(), "b".to_owned());
-        assert_eq!(shown(&layered(&firewalls, &[vec![&a], vec![&b]], false)), "22-25");
-        assert_eq!(shown(&layered(&firewalls, &[vec![], vec![&b]], false)), "22-443");
+        assert_eq!(
+            shown(&layered(&firewalls, &[vec![&a], vec![&b]], false)),
+            "22-25"
+        );
+        assert_eq!(
+            shown(&layered(&firewalls, &[vec![], vec![&b]], false)),
+            "22-443"
+        );
         assert_eq!(shown(&layered(&firewalls, &[vec![], vec![]], false)), "");
-        assert_eq!(shown(&layered(&firewalls, &[vec![], vec![]], true)), "all,udp/all");
+        assert_eq!(
+            shown(&layered(&firewalls, &[vec![], vec![]], true)),
+            "all,udp/all"
+        );
         let c = "unknown".to_owned();
-        assert_eq!(shown(&layered(&firewalls, &[vec![], vec![&c]], true)), "", "closed by default");
+        assert_eq!(
+            shown(&layered(&firewalls, &[vec![], vec![&c]], true)),
+            "",
+            "closed by default"
+        );
     }
 }

@@ -54,7 +54,11 @@ pub(super) fn query(
     limit: usize,
 ) -> Result<Grid, CaseError> {
     let mut statement = connection.prepare(sql)?;
-    let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = statement
+        .column_names()
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
     let mut grid = Grid {
         columns,
         ..Grid::default()
@@ -66,7 +70,8 @@ pub(super) fn query(
             break;
         }
         let cells = (0..grid.columns.len()).map(|column| Ok(value(row.get_ref(column)?)));
-        grid.rows.push(cells.collect::<Result<_, rusqlite::Error>>()?);
+        grid.rows
+            .push(cells.collect::<Result<_, rusqlite::Error>>()?);
     }
     Ok(grid)
 }

@@ -12,8 +12,20 @@ use crate::case::CaseError;
 
 /// Columns of a path.
 const COLUMNS: &[&str] = &[
-    "id", "scenario", "name", "source", "ports", "cves", "secret", "preview", "fingerprint",
-    "location", "target", "how", "confidence", "evidence",
+    "id",
+    "scenario",
+    "name",
+    "source",
+    "ports",
+    "cves",
+    "secret",
+    "preview",
+    "fingerprint",
+    "location",
+    "target",
+    "how",
+    "confidence",
+    "evidence",
 ];
 /// Longest way from machine to machine.
 const HOPS: u8 = 6;
@@ -85,7 +97,8 @@ pub fn of(connection: &Connection, scenarios: &[Scenario], ask: &Ask) -> Result<
         let (hops, cut) = hops(connection, scenario, ask)?;
         grid.cut |= cut;
         for hop in hops {
-            grid.rows.push(describe.row(scenario.id, scenario.name, &hop)?);
+            grid.rows
+                .push(describe.row(scenario.id, scenario.name, &hop)?);
         }
     }
     Ok(grid)
@@ -109,7 +122,9 @@ fn hops(
            AND (?10 = 0 OR (t.cloud <> '' AND t.cloud <> v.cloud))
          ORDER BY v.uid, t.uid, l.secret_id LIMIT ?11",
     )?;
-    let limit = i64::try_from(ask.limit).unwrap_or(i64::MAX).saturating_add(1);
+    let limit = i64::try_from(ask.limit)
+        .unwrap_or(i64::MAX)
+        .saturating_add(1);
     let rows = statement.query_map(
         params![
             scenario.holder,
@@ -221,13 +236,13 @@ impl<'c> Describe<'c> {
     fn row(&mut self, scenario: &str, name: &str, hop: &Hop) -> Result<Vec<Value>, CaseError> {
         let (source, ports, cves) = self.asset(hop.src)?;
         let (target, _, _) = self.asset(hop.dst)?;
-        let (secret, preview, fingerprint): (String, String, String) = self
-            .secret
-            .query_row([hop.secret], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let (secret, preview, fingerprint): (String, String, String) =
+            self.secret.query_row([hop.secret], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?;
         let location = self.place(hop.src, hop.secret)?;
-        let (how, confidence, evidence): (String, i64, String) = self
-            .auth
-            .query_row([hop.secret, hop.dst], |row| {
+        let (how, confidence, evidence): (String, i64, String) =
+            self.auth.query_row([hop.secret, hop.dst], |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })?;
         let id = id(&[scenario, &source, &fingerprint, &target]);
@@ -294,7 +309,11 @@ fn reach(connection: &Connection, ask: &Ask) -> Result<Grid, CaseError> {
                             grid.cut = true;
                             return Ok(grid);
                         }
-                        let hop = Hop { src: at, dst, secret };
+                        let hop = Hop {
+                            src: at,
+                            dst,
+                            secret,
+                        };
                         let mut cells = describe.row(REACH.0, REACH.1, &hop)?;
                         let way = way(&mut describe, &from, start, dst)?;
                         let (source, ports, cves) = describe.asset(start)?;
@@ -342,13 +361,25 @@ fn way(
 }
 
 /// Rows of other questions under the columns of paths.
-fn other(connection: &Connection, sql: &str, what: (&str, &str), ask: &Ask) -> Result<Grid, CaseError> {
+fn other(
+    connection: &Connection,
+    sql: &str,
+    what: (&str, &str),
+    ask: &Ask,
+) -> Result<Grid, CaseError> {
     let found = grid::query(connection, sql, [VULNERABLE], ask.limit)?;
     let mut grid = Grid::of(COLUMNS);
     grid.cut = found.cut;
     for row in found.rows {
-        let text: Vec<&str> = row.iter().map(|value| value.as_str().unwrap_or("")).collect();
-        let mut cells = vec![Value::from(id(&[&[what.0], &text[..]].concat())), what.0.into(), what.1.into()];
+        let text: Vec<&str> = row
+            .iter()
+            .map(|value| value.as_str().unwrap_or(""))
+            .collect();
+        let mut cells = vec![
+            Value::from(id(&[&[what.0], &text[..]].concat())),
+            what.0.into(),
+            what.1.into(),
+        ];
         cells.extend(row);
         grid.rows.push(cells);
     }
@@ -389,21 +420,34 @@ pub fn choke_points(connection: &Connection, ask: &Ask) -> Result<Grid, CaseErro
         for hop in hops(connection, scenario, &all)?.0 {
             // A path is cut when none of the secrets that make it are left.
             total.insert((hop.src, hop.dst, hop.secret));
-            paths.entry(hop.secret).or_default().push((hop.src, hop.dst));
+            paths
+                .entry(hop.secret)
+                .or_default()
+                .push((hop.src, hop.dst));
         }
     }
-    let mut ranked: Vec<(i64, usize)> =
-        paths.iter().map(|(secret, cut)| (*secret, cut.len())).collect();
+    let mut ranked: Vec<(i64, usize)> = paths
+        .iter()
+        .map(|(secret, cut)| (*secret, cut.len()))
+        .collect();
     ranked.sort_unstable_by_key(|(secret, cut)| (std::cmp::Reverse(*cut), *secret));
-    let mut grid = Grid::of(&["rank", "secret", "preview", "fingerprint", "paths", "cut", "advice"]);
+    let mut grid = Grid::of(&[
+        "rank",
+        "secret",
+        "preview",
+        "fingerprint",
+        "paths",
+        "cut",
+        "advice",
+    ]);
     let mut statement =
         connection.prepare("SELECT type, preview, fingerprint FROM secret WHERE id = ?1")?;
     let mut cut = 0;
     for (rank, (secret, own)) in (1..).zip(ranked.iter().take(CHOKE_POINTS)) {
         cut += own;
         let share = cut * 100 / total.len().max(1);
-        let (kind, preview, fingerprint): (String, String, String) = statement
-            .query_row([secret], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let (kind, preview, fingerprint): (String, String, String) =
+            statement.query_row([secret], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         grid.rows.push(vec![
             rank.into(),
             kind.into(),

@@ -122,7 +122,13 @@ pub fn steps(family: &str, in_deployment: bool) -> Vec<&'static str> {
 /// When the database fails.
 pub fn roll_up(connection: &Connection) -> Result<Grid, CaseError> {
     let mut grid = Grid::of(&[
-        "recommendation", "unhealthy", "healthy", "not_assessed", "findings", "fixed", "accepted",
+        "recommendation",
+        "unhealthy",
+        "healthy",
+        "not_assessed",
+        "findings",
+        "fixed",
+        "accepted",
         "false_positive",
     ]);
     for recommendation in RECOMMENDATIONS {
@@ -179,8 +185,20 @@ pub fn findings(connection: &Connection, limit: usize) -> Result<Grid, CaseError
         usize::MAX,
     )?;
     let mut grid = Grid::of(&[
-        "finding", "priority", "terms", "recommendation", "status", "asset", "secret", "preview",
-        "fingerprint", "location", "until", "first_seen", "last_seen", "steps",
+        "finding",
+        "priority",
+        "terms",
+        "recommendation",
+        "status",
+        "asset",
+        "secret",
+        "preview",
+        "fingerprint",
+        "location",
+        "until",
+        "first_seen",
+        "last_seen",
+        "steps",
     ]);
     for row in &found.rows {
         let cell = |at: usize| row.get(at).cloned().unwrap_or_default();
@@ -204,8 +222,10 @@ pub fn findings(connection: &Connection, limit: usize) -> Result<Grid, CaseError
             deleted: number(20) != 0,
         });
         let steps = steps(word(6), word(3) == "deployment");
-        let steps: Vec<String> =
-            (1..).zip(steps).map(|(number, step)| format!("{number}. {step}")).collect();
+        let steps: Vec<String> = (1..)
+            .zip(steps)
+            .map(|(number, step)| format!("{number}. {step}"))
+            .collect();
         let level = match score {
             85.. => "critical",
             65.. => "high",
@@ -288,7 +308,9 @@ fn priority(of: &Terms<'_>) -> (i64, String) {
     ];
     let score: i64 = terms.iter().map(|(points, _)| points).sum();
     let shown = terms.iter().filter(|(points, _)| *points != 0);
-    let shown: Vec<String> = shown.map(|(points, why)| format!("{points:+} {why}")).collect();
+    let shown: Vec<String> = shown
+        .map(|(points, why)| format!("{points:+} {why}"))
+        .collect();
     (score.max(0), shown.join(", "))
 }
 

@@ -183,7 +183,10 @@ pub const REACH: (&str, &str) = (
     "Exposed Vulnerable machine leads over other machines to a sensitive store",
 );
 /// A host accepts a key that nobody knows.
-pub const UNKNOWN_KEY: (&str, &str) = ("X5", "Exposed machine accepts an SSH key whose private half was not found");
+pub const UNKNOWN_KEY: (&str, &str) = (
+    "X5",
+    "Exposed machine accepts an SSH key whose private half was not found",
+);
 /// One secret on many machines.
 pub const SPREAD: (&str, &str) = ("X6", "The same secret lies on three machines or more");
 /// What the document calls secrets that lead nowhere.

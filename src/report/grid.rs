@@ -53,7 +53,11 @@ fn table(grid: &Grid, out: &mut dyn Write) -> io::Result<()> {
         .zip(&grid.columns)
         .map(|(at, name)| {
             let of = |row: &Vec<String>| row.get(at).map_or(0, |cell| cell.chars().count());
-            (at, visible(name).to_uppercase(), cells.iter().map(of).max().unwrap_or(0))
+            (
+                at,
+                visible(name).to_uppercase(),
+                cells.iter().map(of).max().unwrap_or(0),
+            )
         })
         .filter(|(_, _, width)| *width > 0)
         .map(|(at, name, width)| {
@@ -86,8 +90,12 @@ fn table(grid: &Grid, out: &mut dyn Write) -> io::Result<()> {
 fn json(grid: &Grid, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "[")?;
     for (number, row) in (1..).zip(&grid.rows) {
-        let object: Map<String, Value> =
-            grid.columns.iter().cloned().zip(row.iter().cloned()).collect();
+        let object: Map<String, Value> = grid
+            .columns
+            .iter()
+            .cloned()
+            .zip(row.iter().cloned())
+            .collect();
         serde_json::to_writer(&mut *out, &object)?;
         writeln!(out, "{}", if number == grid.rows.len() { "" } else { "," })?;
     }
@@ -126,8 +134,10 @@ mod tests {
 
     fn written(shape: Shape) -> String {
         let mut grid = Grid::of(&["name", "empty", "count"]);
-        grid.rows.push(vec!["=cmd|' /C calc'!A0".into(), Value::Null, 7.into()]);
-        grid.rows.push(vec!["a\x1b[2J\"b".into(), Value::Null, (-1).into()]);
+        grid.rows
+            .push(vec!["=cmd|' /C calc'!A0".into(), Value::Null, 7.into()]);
+        grid.rows
+            .push(vec!["a\x1b[2J\"b".into(), Value::Null, (-1).into()]);
         let mut out = Vec::new();
         write(&grid, shape, &mut out).unwrap();
         String::from_utf8(out).unwrap()
@@ -139,7 +149,10 @@ mod tests {
         assert!(csv.contains("\"'=cmd|' /C calc'!A0\",,7\r\n"), "{csv}");
         assert!(csv.contains("\"a␛[2J\"\"b\",,-1"), "{csv}");
         let table = written(Shape::Table);
-        assert!(!table.contains('\x1b') && !table.contains("EMPTY"), "{table}");
+        assert!(
+            !table.contains('\x1b') && !table.contains("EMPTY"),
+            "{table}"
+        );
         let json: Value = serde_json::from_str(&written(Shape::Json)).unwrap();
         assert_eq!(json[1]["name"], "a\x1b[2J\"b");
     }

@@ -97,7 +97,10 @@ pub(super) fn pair(stream: &mut Stream) -> (String, String) {
     let public = strings(&[b"ssh-ed25519", &point]);
     let private = strings(&[b"ssh-ed25519", &point, &[seed, point].concat()]);
     let container = openssh(stream, &public, &private);
-    let line = format!("ssh-ed25519 {} specimen@keydredge", STANDARD.encode(&public));
+    let line = format!(
+        "ssh-ed25519 {} specimen@keydredge",
+        STANDARD.encode(&public)
+    );
     (pem("OPENSSH PRIVATE KEY", &container, 70), line)
 }
 
@@ -105,7 +108,10 @@ pub(super) fn pair(stream: &mut Stream) -> (String, String) {
 pub(super) fn protected_pair(stream: &mut Stream) -> (String, String) {
     let (_, point) = ed25519_key(stream);
     let public = strings(&[b"ssh-ed25519", &point]);
-    let line = format!("ssh-ed25519 {} specimen@keydredge", STANDARD.encode(&public));
+    let line = format!(
+        "ssh-ed25519 {} specimen@keydredge",
+        STANDARD.encode(&public)
+    );
     (encrypted(stream, &public), line)
 }
 

@@ -70,8 +70,15 @@ impl<'t> Text<'t> {
     fn expected(&self, what: &str) -> String {
         let at = self.whole.len().saturating_sub(self.rest.len());
         let found: String = self.rest.chars().take(16).collect();
-        let found = if found.is_empty() { "the end".to_owned() } else { format!("`{found}`") };
-        format!("query, character {}: expected {what}, found {found}", at.saturating_add(1))
+        let found = if found.is_empty() {
+            "the end".to_owned()
+        } else {
+            format!("`{found}`")
+        };
+        format!(
+            "query, character {}: expected {what}, found {found}",
+            at.saturating_add(1)
+        )
     }
 
     fn skip(&mut self) {
@@ -121,7 +128,9 @@ impl<'t> Text<'t> {
     fn value(&mut self) -> Result<String, String> {
         self.skip();
         if let Some(rest) = self.rest.strip_prefix('"') {
-            let end = rest.find('"').ok_or_else(|| self.expected("a closing quote"))?;
+            let end = rest
+                .find('"')
+                .ok_or_else(|| self.expected("a closing quote"))?;
             let (value, after) = rest.split_at(end);
             self.rest = after.strip_prefix('"').unwrap_or(after);
             return Ok(value.to_owned());
@@ -158,7 +167,11 @@ impl<'t> Text<'t> {
                 Some((*operator, values))
             }
         };
-        Ok(Filter { name, negated, test })
+        Ok(Filter {
+            name,
+            negated,
+            test,
+        })
     }
 
     fn node(&mut self) -> Result<Node, String> {
@@ -202,7 +215,9 @@ impl<'t> Text<'t> {
         let most: u8 = self.number()?;
         self.need("}->")?;
         if least == 0 || least > most || most > MOST_HOPS {
-            return Err(format!("query: {least}..{most} is no range between 1 and {MOST_HOPS}"));
+            return Err(format!(
+                "query: {least}..{most} is no range between 1 and {MOST_HOPS}"
+            ));
         }
         Ok(Some(Edge::Opens { least, most }))
     }

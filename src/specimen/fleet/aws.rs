@@ -50,7 +50,9 @@ fn weakness(id: &str, severity: &str) -> Value {
 
 /// The id in a credentials file.
 fn id_in(credentials: &str) -> &str {
-    let line = credentials.lines().find_map(|line| line.strip_prefix("aws_access_key_id = "));
+    let line = credentials
+        .lines()
+        .find_map(|line| line.strip_prefix("aws_access_key_id = "));
     line.unwrap_or("")
 }
 
@@ -59,7 +61,10 @@ pub(super) fn build(stream: &mut Stream) -> Cloud {
     let works = expand("{aws-pair}", stream);
     let off = expand("{aws-pair}", stream);
     let login = |name: &str, stream: &mut Stream| {
-        let text = format!("DATABASE_URL=postgresql://app:PASSWORD@{}:5432/shop\n", host(name));
+        let text = format!(
+            "DATABASE_URL=postgresql://app:PASSWORD@{}:5432/shop\n",
+            host(name)
+        );
         text.replace("PASSWORD", &expand("{password}", stream).replace('!', "x"))
     };
     let machines = vec![
@@ -68,7 +73,10 @@ pub(super) fn build(stream: &mut Stream) -> Cloud {
             uid: uid("i-0a1"),
             files: vec![
                 file("home/ec2-user/.ssh/deploy.pem", key),
-                file("home/ec2-user/.aws/credentials", format!("[default]\n{works}\n")),
+                file(
+                    "home/ec2-user/.aws/credentials",
+                    format!("[default]\n{works}\n"),
+                ),
                 file("srv/shop/.env", login("shop", stream)),
             ],
         },
@@ -80,7 +88,10 @@ pub(super) fn build(stream: &mut Stream) -> Cloud {
         Machine {
             name: "aws-old",
             uid: uid("i-0a3"),
-            files: vec![file("home/ec2-user/.aws/credentials", format!("[default]\n{off}\n"))],
+            files: vec![file(
+                "home/ec2-user/.aws/credentials",
+                format!("[default]\n{off}\n"),
+            )],
         },
     ];
     let instances = json!({"Reservations": [{"OwnerId": ACCOUNT, "Instances": [
@@ -114,12 +125,21 @@ pub(super) fn build(stream: &mut Stream) -> Cloud {
         ("inventory/aws-instances.json", printed(&instances)),
         ("inventory/aws-security-groups.json", printed(&groups)),
         ("inventory/aws-key-pairs.json", printed(&pairs)),
-        ("inventory/aws-databases.json", printed(&json!({"DBInstances": [database("shop"), database("billing")]}))),
-        ("inventory/aws-buckets.json", printed(&json!({"Buckets": [{"Name": "acme-exports"}], "Owner": {"ID": "x"}}))),
+        (
+            "inventory/aws-databases.json",
+            printed(&json!({"DBInstances": [database("shop"), database("billing")]})),
+        ),
+        (
+            "inventory/aws-buckets.json",
+            printed(&json!({"Buckets": [{"Name": "acme-exports"}], "Owner": {"ID": "x"}})),
+        ),
         ("inventory/aws-access-keys.json", printed(&keys)),
         ("inventory/aws-users.json", printed(&users)),
-        ("inventory/aws-inspector.json", printed(&json!({"findings": [
-            weakness("i-0a1", "CRITICAL"), weakness("i-0a2", "HIGH"), weakness("i-0a3", "HIGH")]}))),
+        (
+            "inventory/aws-inspector.json",
+            printed(&json!({"findings": [
+            weakness("i-0a1", "CRITICAL"), weakness("i-0a2", "HIGH"), weakness("i-0a3", "HIGH")]})),
+        ),
     ];
     (machines, inventories)
 }

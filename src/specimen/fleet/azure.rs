@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::{Cloud, Machine, Stream, expand, file, pair, printed, protected_pair};
 
-const GROUP: &str = "/subscriptions/0b1c7d2e-0000-4000-8000-5f1a2b3c4d5e/resourceGroups/fleet/providers";
+const GROUP: &str =
+    "/subscriptions/0b1c7d2e-0000-4000-8000-5f1a2b3c4d5e/resourceGroups/fleet/providers";
 
 fn id(kind: &str, name: &str) -> String {
     format!("{GROUP}/{kind}/{name}")
@@ -40,14 +41,22 @@ fn machine(name: &str, public: bool, firewall: &str, keys: &[&str], data: &mut V
     let mut configuration = json!({"privateIPAddress": "10.0.0.4"});
     if public {
         configuration["publicIPAddress"] = json!({"id": address_id});
-        data.push(resource("Microsoft.Network/publicIPAddresses", &address, &json!({
-            "ipAddress": "203.0.113.10", "publicIPAllocationMethod": "Static",
-        })));
+        data.push(resource(
+            "Microsoft.Network/publicIPAddresses",
+            &address,
+            &json!({
+                "ipAddress": "203.0.113.10", "publicIPAllocationMethod": "Static",
+            }),
+        ));
     }
-    data.push(resource("Microsoft.Network/networkInterfaces", &nic, &json!({
-        "ipConfigurations": [{"name": "ipconfig1", "properties": configuration}],
-        "networkSecurityGroup": {"id": id("Microsoft.Network/networkSecurityGroups", firewall)},
-    })));
+    data.push(resource(
+        "Microsoft.Network/networkInterfaces",
+        &nic,
+        &json!({
+            "ipConfigurations": [{"name": "ipconfig1", "properties": configuration}],
+            "networkSecurityGroup": {"id": id("Microsoft.Network/networkSecurityGroups", firewall)},
+        }),
+    ));
 }
 
 fn rule(priority: u32, access: &str, port: &str) -> Value {
@@ -80,8 +89,12 @@ pub(super) fn build(stream: &mut Stream) -> Cloud {
     let (closed_key, closed_public) = pair(stream);
     let (locked, locked_public) = protected_pair(stream);
     let sas = |stream: &mut Stream, year: &str| {
-        let text = expand("https://acmelogs.blob.core.windows.net/logs?{azure-storage-sas}\n", stream);
-        text.replace("se=2027", &format!("se={year}")).replace("sr=b", "sr=c")
+        let text = expand(
+            "https://acmelogs.blob.core.windows.net/logs?{azure-storage-sas}\n",
+            stream,
+        );
+        text.replace("se=2027", &format!("se={year}"))
+            .replace("sr=b", "sr=c")
     };
     let sql = "{\n  \"ConnectionStrings\": {\n    \"Crm\": \"Server=tcp:acme-crm.database.windows.net,1433;\
                Initial Catalog=crm;User ID=app;Password={password};Encrypt=True;\"\n  }\n}\n";
@@ -129,22 +142,38 @@ pub(super) fn build(stream: &mut Stream) -> Cloud {
     machine("az-locked", true, "open", &[], &mut data);
     let accepted = [&*public, &other_public, &closed_public, &locked_public];
     machine("az-db01", false, "closed", &accepted, &mut data);
-    data.push(resource("Microsoft.Network/networkSecurityGroups", "open", &json!({
-        "securityRules": [rule(100, "Allow", "443"), rule(4096, "Deny", "*")],
-    })));
+    data.push(resource(
+        "Microsoft.Network/networkSecurityGroups",
+        "open",
+        &json!({
+            "securityRules": [rule(100, "Allow", "443"), rule(4096, "Deny", "*")],
+        }),
+    ));
     // The denial has the lower number, so the permission never counts.
-    data.push(resource("Microsoft.Network/networkSecurityGroups", "closed", &json!({
-        "securityRules": [rule(200, "Allow", "22"), rule(100, "Deny", "*")],
-    })));
+    data.push(resource(
+        "Microsoft.Network/networkSecurityGroups",
+        "closed",
+        &json!({
+            "securityRules": [rule(200, "Allow", "22"), rule(100, "Deny", "*")],
+        }),
+    ));
     for account in ["acmelogs", "acmebackup"] {
-        data.push(resource("Microsoft.Storage/storageAccounts", account, &json!({
-            "primaryEndpoints": {"blob": format!("https://{account}.blob.core.windows.net/")},
-            "allowBlobPublicAccess": false, "allowSharedKeyAccess": true,
-        })));
+        data.push(resource(
+            "Microsoft.Storage/storageAccounts",
+            account,
+            &json!({
+                "primaryEndpoints": {"blob": format!("https://{account}.blob.core.windows.net/")},
+                "allowBlobPublicAccess": false, "allowSharedKeyAccess": true,
+            }),
+        ));
     }
-    data.push(resource("Microsoft.Sql/servers", "acme-crm", &json!({
-        "fullyQualifiedDomainName": "acme-crm.database.windows.net", "version": "12.0",
-    })));
+    data.push(resource(
+        "Microsoft.Sql/servers",
+        "acme-crm",
+        &json!({
+            "fullyQualifiedDomainName": "acme-crm.database.windows.net", "version": "12.0",
+        }),
+    ));
     let count = data.len();
     let graph = json!({"count": count, "data": data, "skip_token": null, "total_records": count});
     let weak = json!({"count": 5, "data": [
