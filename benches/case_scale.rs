@@ -109,6 +109,9 @@ fn questions(case: &Case) {
         });
     }
     for (name, query) in explore::TEMPLATES {
+        time(&format!("{name}, first 10,000"), &|| {
+            explore::run(connection, query, 10_000).unwrap().rows.len()
+        });
         time(name, &|| {
             explore::run(connection, query, 1_000_000)
                 .unwrap()
@@ -161,8 +164,8 @@ fn key(number: u64) -> (String, String) {
     (STANDARD.encode(&blob), print)
 }
 
-/// Of the assets 60 % are machines, 20 % stores, 15 % databases and 5 % others. Of the secrets 15 %
-/// are SSH keys, 25 % open stores, 20 % databases and the others nothing that is known; a fifth of
+/// Of the assets 60 % are machines, 20 % stores, 15 % databases and 5 % others. Of the secrets 10 %
+/// are SSH keys, 15 % open stores, 10 % databases and the others nothing that is known; a fifth of
 /// them lie on two machines.
 fn generate(dir: &Path, assets: u64, secrets: u64) {
     let mut stream = Stream::new("case scale");
@@ -178,7 +181,8 @@ fn generate(dir: &Path, assets: u64, secrets: u64) {
     let cloud = |n: u64| ["azure", "aws", "gcp"][(n % 3) as usize];
     for n in 0..machines {
         let (exposed, vulnerable) = (stream.below(100) < 12, stream.below(100));
-        let vulnerable = ["none", "medium", "high", "critical"][(vulnerable / 30) as usize];
+        let vulnerable =
+            ["none", "medium", "medium", "high", "critical"][(vulnerable / 22) as usize];
         let service = ["azure.vm", "aws.ec2", "gcp.vm"][(n % 3) as usize];
         writeln!(
             list,
@@ -218,7 +222,7 @@ fn generate(dir: &Path, assets: u64, secrets: u64) {
         writeln!(images, "vm-{n}.img,vm-{n}").unwrap();
     }
     images.flush().unwrap();
-    let ssh = secrets * 15 / 100;
+    let ssh = secrets * 10 / 100;
     let mut keys = open("keys.jsonl");
     for n in 0..machines {
         for _ in 0..2 {
@@ -230,12 +234,12 @@ fn generate(dir: &Path, assets: u64, secrets: u64) {
     let mut findings = open("findings.jsonl");
     for n in 0..secrets {
         let (kind, target, details) = match n * 100 / secrets {
-            0..15 => (
+            0..10 => (
                 "ssh-private-key",
                 "null".to_owned(),
                 format!("{{\"public_key\":\"{}\"}}", key(n).1),
             ),
-            15..40 => {
+            10..25 => {
                 let host = format!("store{}.example", stream.below(stores));
                 (
                     "azure-storage-connection-string",
@@ -243,7 +247,7 @@ fn generate(dir: &Path, assets: u64, secrets: u64) {
                     "{}".to_owned(),
                 )
             }
-            40..60 => {
+            25..35 => {
                 let host = format!("db{}.example.net", stream.below(databases));
                 (
                     "aws-rds-connection-string",

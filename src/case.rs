@@ -28,6 +28,8 @@ const VERSION: usize = 1;
 const MIGRATIONS: &[&str] = &[];
 /// Bytes of pages kept in memory: the paths of a large case read the same ones again.
 const CACHE_KIB: i64 = 256 << 10;
+/// Bytes of the file that are mapped: looking up scattered rows is then no copy of a page.
+const MAPPED: i64 = 64 << 30;
 /// Marks a case among other SQLite files: "kdrg".
 const APPLICATION: i64 = 0x6b64_7267;
 
@@ -122,6 +124,7 @@ impl Case {
         })?;
         case.connection
             .pragma_update(None, "cache_size", -CACHE_KIB)?;
+        case.connection.pragma_update(None, "mmap_size", MAPPED)?;
         case.connection
             .pragma_update(None, "trusted_schema", false)?;
         case.connection

@@ -44,7 +44,7 @@ pub enum EstateError {
         path: PathBuf,
         /// What the system said.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
     /// No row of it is of a known form.
     #[error(

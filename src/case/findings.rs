@@ -2,10 +2,12 @@
 
 use rusqlite::{OptionalExtension, params};
 
+use super::write::file_of;
 use super::{CaseError, Import};
 use crate::finding::summary::Summary;
 use crate::finding::{Finding, Target};
 use crate::rule::Severity;
+use crate::rule::load::AUTHORIZED_KEY;
 
 /// Family of a secret by the beginning of its type; the rest is `other`.
 const FAMILIES: &[(&str, &str)] = &[
@@ -31,6 +33,38 @@ pub fn family(secret_type: &str) -> &'static str {
         .iter()
         .find(|(prefix, _)| secret_type.starts_with(prefix));
     known.map_or("other", |(_, family)| family)
+}
+
+/// How sure a line of an `authorized_keys` file is, by confidence: plain, with options that bind
+/// it to an address or a command, commented out, and in a file that was deleted.
+const PLAIN: u8 = 95;
+const BOUND: u8 = 60;
+const DELETED: u8 = 40;
+const COMMENT: u8 = 10;
+
+/// How far a line lets its holder in, by what stands before the key.
+#[must_use]
+pub fn confidence_of(options: &str) -> u8 {
+    let binds = ["from=", "command=", "restrict", "cert-authority"];
+    if options.trim_start().starts_with('#') {
+        COMMENT
+    } else if binds.iter().any(|option| options.contains(option)) {
+        BOUND
+    } else {
+        PLAIN
+    }
+}
+
+/// The user whose home a path lies in.
+#[must_use]
+pub fn login_of(path: &str) -> &str {
+    if path.starts_with("/root/") {
+        return "root";
+    }
+    let home = path
+        .strip_prefix("/home/")
+        .or_else(|| path.split_once("/Users/").map(|(_, rest)| rest));
+    home.and_then(|rest| rest.split('/').next()).unwrap_or("")
 }
 
 /// Severities as the case orders them.
@@ -98,6 +132,9 @@ impl Import<'_> {
             Some(deployment) => self.deployment(deployment)?,
             None => image.1,
         };
+        if finding.secret_type == AUTHORIZED_KEY {
+            return self.authorized(scan, finding, image);
+        }
         let secret = self.secret(finding)?;
         let finding_id: i64 = self
             .transaction
@@ -172,11 +209,61 @@ impl Import<'_> {
             params![scan.id, types],
         )?;
         self.transaction.execute(
+            "DELETE FROM accepts WHERE scan_id <> ?1
+               AND image_id IN (SELECT image_id FROM scanned WHERE scan_id = ?1)
+               AND ?2 >= (SELECT types FROM scan WHERE id = accepts.scan_id)",
+            params![scan.id, types],
+        )?;
+        self.transaction.execute(
             "UPDATE finding SET status = 'fixed' WHERE status IN ('open', 'accepted')
                AND id IN (SELECT finding_id FROM location WHERE gone = 1)
                AND NOT EXISTS (SELECT 1 FROM location WHERE finding_id = finding.id AND gone = 0)",
             [],
         )?;
+        Ok(())
+    }
+
+    /// Takes a public key that lies on a disk. It lets somebody in only where a server looks for
+    /// it; copies beside private keys and lists of known hosts do not.
+    fn authorized(
+        &mut self,
+        scan: &Scan,
+        finding: &Finding,
+        (image, asset): (i64, i64),
+    ) -> Result<(), CaseError> {
+        let place = &finding.occurrence;
+        let path = place.path.as_deref().unwrap_or("");
+        let file = file_of(path).to_ascii_lowercase();
+        let text = |name: &str| finding.details.get(name).and_then(|value| value.as_str());
+        let listed = file.ends_with("authorized_keys") || file == "authorized_keys2";
+        let Some(public_key) = text("public_key").filter(|_| listed) else {
+            return Ok(());
+        };
+        let deleted = place
+            .state
+            .as_deref()
+            .is_some_and(|state| state != "allocated");
+        let confidence = match confidence_of(text("options").unwrap_or("")) {
+            live if !deleted => live,
+            once => once.min(DELETED),
+        };
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO accepts SELECT uid, ?2, ?3, 'authorized_keys', ?4, ?5, ?6, ?7, ?8
+                 FROM asset WHERE id = ?1
+                 ON CONFLICT DO UPDATE SET confidence = max(confidence, excluded.confidence),
+                     evidence = excluded.evidence",
+            )?
+            .execute(params![
+                asset,
+                public_key,
+                login_of(path),
+                confidence,
+                format!("{path} at {:#x}", place.offset),
+                self.source_id,
+                image,
+                scan.id
+            ])?;
         Ok(())
     }
 
@@ -201,8 +288,10 @@ impl Import<'_> {
                     None => self.asset_of_input(input)?,
                 };
                 self.transaction
-                    .prepare_cached("INSERT INTO image (input, asset_id) VALUES (?1, ?2)")?
-                    .execute(params![input, asset])?;
+                    .prepare_cached(
+                        "INSERT INTO image (input, file, asset_id) VALUES (?1, ?2, ?3)",
+                    )?
+                    .execute(params![input, file_of(input), asset])?;
                 (self.transaction.last_insert_rowid(), asset)
             }
         };
@@ -214,7 +303,7 @@ impl Import<'_> {
 
     /// An image that a table of images names without its folders, or an asset of its own.
     fn asset_of_input(&mut self, input: &str) -> Result<i64, CaseError> {
-        let file = input.rsplit(['/', '\\']).next().unwrap_or(input);
+        let file = file_of(input);
         let listed: Option<i64> = self
             .transaction
             .query_row(

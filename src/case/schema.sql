@@ -89,6 +89,8 @@ CREATE TABLE accepts (
     confidence INTEGER NOT NULL,
     evidence   TEXT NOT NULL,
     source_id  INTEGER NOT NULL,
+    image_id   INTEGER,               -- of a line that was read from a disk: that disk,
+    scan_id    INTEGER,               -- and the scan that saw it
     PRIMARY KEY (subject, public_key, login, how, source_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX accepts_key ON accepts (public_key);
@@ -114,8 +116,11 @@ CREATE TABLE permission (
 CREATE TABLE image (
     id       INTEGER PRIMARY KEY,
     input    TEXT NOT NULL UNIQUE,
+    file     TEXT NOT NULL,           -- the last part of it, by which lists name it
     asset_id INTEGER NOT NULL REFERENCES asset
 ) STRICT;
+CREATE INDEX image_file ON image (file);
+CREATE INDEX image_asset ON image (asset_id);
 
 CREATE TABLE scan (
     id       INTEGER PRIMARY KEY,
@@ -229,6 +234,8 @@ CREATE TABLE lateral (
     family     TEXT NOT NULL,
     confidence INTEGER NOT NULL,
     expires    INTEGER,
+    how        TEXT NOT NULL,         -- of the surest edge
+    place      INTEGER,               -- the location shown as evidence: a live file before others
     PRIMARY KEY (src, dst, secret_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX lateral_dst ON lateral (dst);

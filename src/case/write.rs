@@ -15,6 +15,7 @@ pub struct Import<'c> {
     pub(super) now: String,
     rows: i64,
     skipped: i64,
+    linked: bool,
 }
 
 impl Case {
@@ -77,6 +78,7 @@ impl Case {
             now,
             rows: 0,
             skipped: 0,
+            linked: false,
         }))
     }
 }
@@ -151,7 +153,7 @@ impl Import<'_> {
             } => self
                 .transaction
                 .prepare_cached(
-                    "INSERT OR REPLACE INTO accepts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                    "INSERT OR REPLACE INTO accepts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, NULL)",
                 )?
                 .execute(params![
                     subject.to_ascii_lowercase(),
@@ -203,7 +205,10 @@ impl Import<'_> {
     ///
     /// # Errors
     /// When the database fails.
-    pub fn commit(self) -> Result<(i64, i64), CaseError> {
+    pub fn commit(mut self) -> Result<(i64, i64), CaseError> {
+        if self.linked {
+            self.follow_links()?;
+        }
         self.transaction.execute(
             "UPDATE source SET rows = ?2, skipped = ?3 WHERE id = ?1",
             params![self.source_id, self.rows, self.skipped],
@@ -283,16 +288,22 @@ impl Import<'_> {
     /// Says that an image is of an asset, and moves what was found in it there.
     fn link(&mut self, input: &str, asset: &str) -> Result<(), CaseError> {
         let asset_id = self.asset_named(asset)?;
-        self.transaction.execute(
-            "INSERT INTO image (input, asset_id) VALUES (?1, ?2)
-             ON CONFLICT DO UPDATE SET asset_id = excluded.asset_id",
-            params![input, asset_id],
-        )?;
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO image (input, file, asset_id) VALUES (?1, ?2, ?3)
+                 ON CONFLICT DO UPDATE SET asset_id = excluded.asset_id",
+            )?
+            .execute(params![input, file_of(input), asset_id])?;
         // Scans may name it with its folders.
-        self.transaction.execute(
-            "UPDATE image SET asset_id = ?2 WHERE input GLOB '*/' || ?1 OR input = ?1",
-            params![input, asset_id],
-        )?;
+        self.transaction
+            .prepare_cached("UPDATE image SET asset_id = ?2 WHERE file = ?1 AND asset_id <> ?2")?
+            .execute(params![input, asset_id])?;
+        self.linked = true;
+        Ok(())
+    }
+
+    /// Moves what was found in images to the assets that they are now known to be of.
+    fn follow_links(&mut self) -> Result<(), CaseError> {
         self.transaction.execute_batch(
             "INSERT OR IGNORE INTO finding (asset_id, secret_id, status, until, note, first_seen, last_seen)
              SELECT i.asset_id, f.secret_id, f.status, f.until, f.note, f.first_seen, f.last_seen
@@ -309,4 +320,9 @@ impl Import<'_> {
         )?;
         Ok(())
     }
+}
+
+/// The last part of an input's name.
+pub(super) fn file_of(input: &str) -> &str {
+    input.rsplit(['/', '\\']).next().unwrap_or(input)
 }

@@ -8,12 +8,13 @@ use super::args::{DEFAULT_DEPTH, EngineArgs, ProgressArg};
 use super::case::import_file;
 use super::demo::write_whole;
 use super::exit::{Ended, Failure};
-use super::scan::{Aside, Job, load_rules};
+use super::scan::{Aside, Job, load_rules_for};
 use crate::case::Case;
 use crate::finding::fingerprint::Key;
 use crate::graph::{path, scenario};
 use crate::report::terminal::visible;
 use crate::rule::Profile;
+use crate::rule::load::AUTHORIZED_KEY;
 use crate::scan::input::{Input, Treatment};
 use crate::specimen::fleet;
 
@@ -65,7 +66,7 @@ fn scan(images: &[PathBuf], engine: &EngineArgs, db: &Path) -> Result<(), Failur
         .map(|path| Input::open(path, Treatment::Image));
     let job = Job {
         inputs: inputs.collect::<Result<_, _>>()?,
-        rules: load_rules(&[])?.profile(Profile::Vm),
+        rules: load_rules_for(true, &[])?.profile(Profile::Vm),
         // The demo's fingerprints compare with nothing, so no key file is made for them.
         key: Key::from_bytes([0; 32]),
         range: 0..u64::MAX,
@@ -75,13 +76,16 @@ fn scan(images: &[PathBuf], engine: &EngineArgs, db: &Path) -> Result<(), Failur
         progress: ProgressArg::None,
     };
     let mut aside = Aside::open(db)?;
-    let outcome = job.run(engine, false, &mut |finding| aside.finding(finding))?;
+    let mut secrets = 0;
+    let outcome = job.run(engine, false, &mut |finding| {
+        secrets += u32::from(finding.secret_type != AUTHORIZED_KEY);
+        aside.finding(finding)
+    })?;
     let summary = &outcome.summary;
     writeln!(
         io::stdout(),
-        "\nScanned {} disks: {} secrets.\n",
+        "\nScanned {} disks: {secrets} secrets.\n",
         summary.files,
-        summary.findings
     )?;
     if let Some(error) = outcome.engine_error {
         return Err(error.into());

@@ -23,7 +23,7 @@ use crate::finding::Finding;
 use crate::finding::fingerprint::Key;
 use crate::finding::summary::Summary;
 use crate::report::{self, Format};
-use crate::rule::load::{CATALOGUE, load};
+use crate::rule::load::{AUTHORIZED_KEY, AUTHORIZED_KEYS, CATALOGUE, load};
 use crate::rule::{RuleSet, Severity};
 use crate::scan::choice::Engines;
 use crate::scan::input::Input;
@@ -36,7 +36,7 @@ pub(super) const CPU_CHUNK: u64 = 1 << 20;
 pub(super) const GPU_CHUNK: u64 = 32 << 20;
 
 pub(super) fn run(args: &ScanArgs) -> Result<Ended, Failure> {
-    let rules = select(load_rules(&args.rules)?, args)?;
+    let rules = select(load_rules_for(args.case.is_some(), &args.rules)?, args)?;
     let inputs = args
         .inputs
         .iter()
@@ -76,14 +76,20 @@ pub(super) fn run(args: &ScanArgs) -> Result<Ended, Failure> {
     let threshold: Option<Severity> = args.fail_on.map(Into::into);
     let mut reached = false;
     let mut for_case = args.case.as_deref().map(Aside::open).transpose()?;
-    let outcome = job.run(&args.engine, to_terminal, &mut |finding| {
-        reached |= finding.suppressed.is_none()
-            && threshold.is_some_and(|threshold| finding.severity >= threshold);
+    let mut lines = 0;
+    let mut outcome = job.run(&args.engine, to_terminal, &mut |finding| {
         if let Some(aside) = &mut for_case {
             aside.finding(finding)?;
         }
+        if finding.secret_type == AUTHORIZED_KEY {
+            lines += 1;
+            return Ok(());
+        }
+        reached |= finding.suppressed.is_none()
+            && threshold.is_some_and(|threshold| finding.severity >= threshold);
         writer.finding(finding)
     })?;
+    outcome.summary.findings = outcome.summary.findings.saturating_sub(lines);
     writer.finish(&outcome.summary)?;
     if let Some(aside) = for_case {
         let mut summary = outcome.summary.clone();
@@ -233,6 +239,11 @@ fn stop_on_interrupt(progress: &Arc<Progress>) {
 
 /// The catalogue with the user's own rule files after it.
 pub(super) fn load_rules(own: &[PathBuf]) -> Result<RuleSet, Failure> {
+    load_rules_for(false, own)
+}
+
+/// The same, with what a case wants to know besides if the scan is for one.
+pub(super) fn load_rules_for(case: bool, own: &[PathBuf]) -> Result<RuleSet, Failure> {
     let mut texts = Vec::new();
     for path in own {
         let text = fs::read_to_string(path)
@@ -242,7 +253,9 @@ pub(super) fn load_rules(own: &[PathBuf]) -> Result<RuleSet, Failure> {
     let own = texts
         .iter()
         .map(|(name, text)| (name.as_str(), text.as_str()));
-    load(CATALOGUE.iter().copied().chain(own)).map_err(|error| Failure::usage(error.to_string()))
+    let extra = case.then_some(AUTHORIZED_KEYS);
+    load(CATALOGUE.iter().copied().chain(extra).chain(own))
+        .map_err(|error| Failure::usage(error.to_string()))
 }
 
 /// The rules that were asked for: by name, or else by profile.

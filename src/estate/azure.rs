@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::json::{deep_text, is_anywhere, list, need, ports, protocol, text};
 use super::{Records, ssh};
+use crate::case::findings::login_of;
 use crate::case::record::{Asset, Record};
 
 /// Services that are databases, by type.
@@ -125,7 +126,7 @@ fn machine(id: &str, value: &Value, records: &mut Records) {
             records.push(Record::Accepts {
                 subject: id.to_owned(),
                 public_key,
-                login: ssh::login_of(path).to_owned(),
+                login: login_of(path).to_owned(),
                 how: "arm-public-key",
                 confidence: AT_CREATION,
                 evidence: format!("osProfile puts the public key into {path}"),

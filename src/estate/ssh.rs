@@ -6,6 +6,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{Records, json};
+use crate::case::findings::{confidence_of, login_of};
 use crate::case::record::Record;
 
 /// One line of an `authorized_keys` file, as a record: `{"schema": ..., "asset": any name of the
@@ -14,13 +15,6 @@ pub(super) const SCHEMA: &str = "keydredge.authorized-key/1";
 
 /// Algorithms whose keys let somebody in.
 const ALGORITHMS: &[&str] = &["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"];
-/// How sure a line is.
-const PLAIN: u8 = 95;
-/// With options that bind it to an address or a command.
-const BOUND: u8 = 60;
-/// Commented out.
-const COMMENT: u8 = 10;
-
 /// `SHA256:...` of a line that holds `ssh-ed25519 AAAA...`, whatever stands around it.
 pub(super) fn fingerprint(line: &str) -> Option<String> {
     let mut words = line.split_ascii_whitespace().peekable();
@@ -38,20 +32,13 @@ pub(super) fn fingerprint(line: &str) -> Option<String> {
     None
 }
 
-/// How far an `authorized_keys` line lets its holder in.
-fn confidence(line: &str) -> u8 {
-    let line = line.trim_start();
-    if line.starts_with('#') {
-        return COMMENT;
-    }
-    let plain = ALGORITHMS.iter().any(|prefix| line.starts_with(prefix));
-    let options = line.split_ascii_whitespace().next().unwrap_or("");
-    let binds = ["from=", "command=", "restrict", "cert-authority"];
-    if !plain && binds.iter().any(|option| options.contains(option)) {
-        BOUND
-    } else {
-        PLAIN
-    }
+/// What stands before the key on its line.
+fn options(line: &str) -> &str {
+    let at = ALGORITHMS
+        .iter()
+        .filter_map(|prefix| line.find(prefix))
+        .min();
+    at.and_then(|at| line.get(..at)).unwrap_or("")
 }
 
 /// Reads one line of an `authorized_keys` file.
@@ -72,21 +59,10 @@ pub(super) fn authorized(
         public_key,
         login: login_of(path).to_owned(),
         how: "authorized_keys",
-        confidence: confidence(line),
+        confidence: confidence_of(options(line)),
         evidence: format!("line of {path}"),
     });
     Ok(())
-}
-
-/// The user whose home a path lies in.
-pub(super) fn login_of(path: &str) -> &str {
-    if path.starts_with("/root/") {
-        return "root";
-    }
-    let home = path
-        .strip_prefix("/home/")
-        .or_else(|| path.split_once("/Users/").map(|(_, rest)| rest));
-    home.and_then(|rest| rest.split('/').next()).unwrap_or("")
 }
 
 #[cfg(test)]
@@ -102,10 +78,11 @@ mod tests {
             fingerprint(key),
             fingerprint(&format!("from=\"10.0.0.1\" {key}"))
         );
-        assert_eq!(confidence(key), PLAIN);
-        assert_eq!(confidence(&format!("from=\"10.0.0.1\" {key}")), BOUND);
-        assert_eq!(confidence(&format!("no-pty {key}")), PLAIN);
-        assert_eq!(confidence(&format!("# {key}")), COMMENT);
+        let confidence = |line: &str| confidence_of(options(line));
+        assert_eq!(confidence(key), 95);
+        assert_eq!(confidence(&format!("from=\"10.0.0.1\" {key}")), 60);
+        assert_eq!(confidence(&format!("no-pty {key}")), 95);
+        assert_eq!(confidence(&format!("# {key}")), 10);
         assert_eq!(fingerprint("ssh-ed25519 notbase64!"), None);
         assert_eq!(login_of("/home/ops/.ssh/authorized_keys"), "ops");
     }

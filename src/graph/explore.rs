@@ -239,34 +239,39 @@ fn shown(query: &Query) -> (Vec<String>, Vec<String>) {
         } else {
             format!("_{}", at + 1)
         };
-        if node.kind == Kind::Secret {
-            for column in ["type", "preview", "fingerprint"] {
-                columns.push(format!("d{at}.{column} AS secret{suffix}_{column}"));
-            }
-            if at > 0 {
-                columns.push(format!(
-                    "(SELECT coalesce(nullif(l.path, ''), l.pointer, '') || ' at ' || l.offset
-                      FROM finding f JOIN location l ON l.finding_id = f.id AND l.gone = 0
-                      WHERE f.asset_id = q{last}.n{} AND f.secret_id = q{last}.n{at} LIMIT 1)
-                     AS secret{suffix}_location",
-                    at - 1
-                ));
-            }
-        } else {
+        if node.kind != Kind::Secret {
             columns.push(format!("d{at}.uid AS {}{suffix}", node.kind.name()));
-            if at > 0
-                && query
-                    .nodes
-                    .get(at - 1)
-                    .is_some_and(|node| node.kind == Kind::Secret)
-            {
+            continue;
+        }
+        for column in ["type", "preview", "fingerprint"] {
+            columns.push(format!("d{at}.{column} AS secret{suffix}_{column}"));
+        }
+        let place = "coalesce(nullif(l.path, ''), l.pointer, '') || ' at ' || l.offset";
+        match query.edges.get(at) {
+            // The edge knows its evidence.
+            Some(Edge::Opens { most: 1, .. }) if at > 0 => {
+                joins.push(format!(
+                    "CROSS JOIN lateral e{at} ON e{at}.src = q{last}.n{} AND e{at}.dst = q{last}.n{}
+                     AND e{at}.secret_id = q{last}.n{at}",
+                    at - 1,
+                    at + 1
+                ));
                 columns.push(format!(
-                    "(SELECT how || ' ' || confidence || ': ' || evidence FROM auth
-                      WHERE secret_id = q{last}.n{} AND asset_id = q{last}.n{at}
-                      ORDER BY confidence DESC LIMIT 1) AS evidence{suffix}",
-                    at - 1
+                    "(SELECT {place} FROM location l WHERE l.id = e{at}.place) AS secret{suffix}_location"
+                ));
+                columns.push(format!(
+                    "e{at}.how || ' ' || e{at}.confidence || ': ' || (SELECT evidence FROM auth
+                      WHERE secret_id = e{at}.secret_id AND asset_id = e{at}.dst AND how = e{at}.how)
+                     AS evidence{suffix}"
                 ));
             }
+            _ if at > 0 => columns.push(format!(
+                "(SELECT {place} FROM finding f JOIN location l ON l.finding_id = f.id AND l.gone = 0
+                  WHERE f.asset_id = q{last}.n{} AND f.secret_id = q{last}.n{at} LIMIT 1)
+                 AS secret{suffix}_location",
+                at - 1
+            )),
+            _ => {}
         }
     }
     (columns, joins)

@@ -54,11 +54,7 @@ pub(super) fn query(
     limit: usize,
 ) -> Result<Grid, CaseError> {
     let mut statement = connection.prepare(sql)?;
-    let columns: Vec<String> = statement
-        .column_names()
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut grid = Grid {
         columns,
         ..Grid::default()

@@ -58,6 +58,9 @@ struct Hop {
     src: i64,
     dst: i64,
     secret: i64,
+    how: String,
+    confidence: i64,
+    place: Option<i64>,
 }
 
 /// The nine scenarios, in their order.
@@ -111,7 +114,7 @@ fn hops(
 ) -> Result<(Vec<Hop>, bool), CaseError> {
     // The order of the joins is the order in which rows fall away.
     let mut statement = connection.prepare(
-        "SELECT v.id, t.id, l.secret_id FROM asset v
+        "SELECT v.id, t.id, l.secret_id, l.how, l.confidence, l.place FROM asset v
          CROSS JOIN lateral l ON l.src = v.id
          CROSS JOIN asset t ON t.id = l.dst
          WHERE v.kind = ?1 AND (?2 = '' OR v.cloud = ?2) AND (?3 IS NULL OR v.exposed = ?3)
@@ -144,6 +147,9 @@ fn hops(
                 src: row.get(0)?,
                 dst: row.get(1)?,
                 secret: row.get(2)?,
+                how: row.get(3)?,
+                confidence: row.get(4)?,
+                place: row.get(5)?,
             })
         },
     )?;
@@ -169,7 +175,7 @@ struct Describe<'c> {
     cves: rusqlite::Statement<'c>,
     secret: rusqlite::Statement<'c>,
     place: rusqlite::Statement<'c>,
-    auth: rusqlite::Statement<'c>,
+    evidence: rusqlite::Statement<'c>,
     /// Uid, ports and vulnerabilities of assets that were looked up.
     known: HashMap<i64, (String, String, String)>,
 }
@@ -187,14 +193,10 @@ impl<'c> Describe<'c> {
                 .prepare("SELECT type, preview, fingerprint FROM secret WHERE id = ?1")?,
             place: connection.prepare(
                 "SELECT l.path, l.offset, i.input, l.pointer, l.state
-                 FROM finding f JOIN location l ON l.finding_id = f.id
-                 JOIN image i ON i.id = l.image_id
-                 WHERE f.asset_id = ?1 AND f.secret_id = ?2 AND l.gone = 0
-                 ORDER BY l.state IS NOT 'allocated', l.id LIMIT 1",
+                 FROM location l JOIN image i ON i.id = l.image_id WHERE l.id = ?1",
             )?,
-            auth: connection.prepare(
-                "SELECT how, confidence, evidence FROM auth WHERE secret_id = ?1 AND asset_id = ?2
-                 ORDER BY confidence DESC, how LIMIT 1",
+            evidence: connection.prepare(
+                "SELECT evidence FROM auth WHERE secret_id = ?1 AND asset_id = ?2 AND how = ?3",
             )?,
             known: HashMap::new(),
         })
@@ -215,8 +217,8 @@ impl<'c> Describe<'c> {
     }
 
     /// `/home/ops/.ssh/id_rsa at 0x226200`, or a pointer into a deployment.
-    fn place(&mut self, asset: i64, secret: i64) -> Result<String, CaseError> {
-        let mut rows = self.place.query([asset, secret])?;
+    fn place(&mut self, place: Option<i64>) -> Result<String, CaseError> {
+        let mut rows = self.place.query([place])?;
         let Some(row) = rows.next()? else {
             return Ok(String::new());
         };
@@ -240,11 +242,10 @@ impl<'c> Describe<'c> {
             self.secret.query_row([hop.secret], |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })?;
-        let location = self.place(hop.src, hop.secret)?;
-        let (how, confidence, evidence): (String, i64, String) =
-            self.auth.query_row([hop.secret, hop.dst], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })?;
+        let location = self.place(hop.place)?;
+        let evidence: String = self
+            .evidence
+            .query_row(params![hop.secret, hop.dst, hop.how], |row| row.get(0))?;
         let id = id(&[scenario, &source, &fingerprint, &target]);
         Ok(vec![
             id.into(),
@@ -258,8 +259,8 @@ impl<'c> Describe<'c> {
             fingerprint.into(),
             location.into(),
             target.into(),
-            how.into(),
-            confidence.into(),
+            hop.how.clone().into(),
+            hop.confidence.into(),
             evidence.into(),
         ])
     }
@@ -274,7 +275,8 @@ fn reach(connection: &Connection, ask: &Ask) -> Result<Grid, CaseError> {
         "SELECT id FROM asset WHERE kind = 'vm' AND exposed = 1 AND vuln >= ?1 ORDER BY uid",
     )?;
     let mut next = connection.prepare(
-        "SELECT l.dst, l.secret_id, t.sensitive AND t.kind IN ('storage', 'database'), t.kind = 'vm'
+        "SELECT l.dst, l.secret_id, t.sensitive AND t.kind IN ('storage', 'database'), t.kind = 'vm',
+             l.how, l.confidence, l.place
          FROM lateral l JOIN asset t ON t.id = l.dst
          WHERE l.src = ?1 AND l.confidence >= ?2 AND (l.expires IS NULL OR l.expires > ?3)
          ORDER BY l.dst, l.secret_id",
@@ -291,7 +293,7 @@ fn reach(connection: &Connection, ask: &Ask) -> Result<Grid, CaseError> {
     for start in starts {
         let start: i64 = start?;
         // Breadth first: where each asset was reached from, and with what.
-        let mut from: HashMap<i64, (i64, i64)> = HashMap::new();
+        let mut from: HashMap<i64, (i64, Option<i64>)> = HashMap::new();
         let mut edge = vec![start];
         for depth in 1..=HOPS {
             let mut further = Vec::new();
@@ -303,7 +305,8 @@ fn reach(connection: &Connection, ask: &Ask) -> Result<Grid, CaseError> {
                     if dst == start || from.contains_key(&dst) {
                         continue;
                     }
-                    from.insert(dst, (at, secret));
+                    let place = row.get(6)?;
+                    from.insert(dst, (at, place));
                     if is_store && depth > 1 {
                         if grid.rows.len() == ask.limit {
                             grid.cut = true;
@@ -313,6 +316,9 @@ fn reach(connection: &Connection, ask: &Ask) -> Result<Grid, CaseError> {
                             src: at,
                             dst,
                             secret,
+                            how: row.get(4)?,
+                            confidence: row.get(5)?,
+                            place,
                         };
                         let mut cells = describe.row(REACH.0, REACH.1, &hop)?;
                         let way = way(&mut describe, &from, start, dst)?;
@@ -344,16 +350,16 @@ fn reach(connection: &Connection, ask: &Ask) -> Result<Grid, CaseError> {
 /// `vm1 -(file)-> vm2 -(file)-> store`.
 fn way(
     describe: &mut Describe<'_>,
-    from: &HashMap<i64, (i64, i64)>,
+    from: &HashMap<i64, (i64, Option<i64>)>,
     start: i64,
     end: i64,
 ) -> Result<String, CaseError> {
     let (mut at, mut text) = (end, describe.asset(end)?.0);
     while at != start {
-        let Some(&(before, secret)) = from.get(&at) else {
+        let Some(&(before, place)) = from.get(&at) else {
             break;
         };
-        let place = describe.place(before, secret)?;
+        let place = describe.place(place)?;
         text = format!("{} -({place})-> {text}", describe.asset(before)?.0);
         at = before;
     }
@@ -468,12 +474,13 @@ pub fn choke_points(connection: &Connection, ask: &Ask) -> Result<Grid, CaseErro
 pub fn without_target(connection: &Connection, ask: &Ask) -> Result<Grid, CaseError> {
     let sql = format!(
         "SELECT '{NO_TARGET}' AS \"group\", v.uid AS source, s.type AS secret, s.preview,
-             s.fingerprint, min(l.path) AS location
-         FROM finding f JOIN secret s ON s.id = f.secret_id JOIN asset v ON v.id = f.asset_id
-         LEFT JOIN location l ON l.finding_id = f.id AND l.gone = 0
+             s.fingerprint, (SELECT min(l.path) FROM location l
+                 WHERE l.finding_id = f.id AND l.gone = 0) AS location
+         FROM asset v CROSS JOIN finding f ON f.asset_id = v.id
+         CROSS JOIN secret s ON s.id = f.secret_id
          WHERE f.status = 'open' AND NOT EXISTS (
              SELECT 1 FROM auth a WHERE a.secret_id = s.id AND a.confidence >= ?1)
-         GROUP BY f.id ORDER BY v.uid, s.type, f.id"
+         ORDER BY v.uid"
     );
     grid::query(connection, &sql, [ask.confidence], ask.limit)
 }

@@ -166,23 +166,43 @@ pub fn roll_up(connection: &Connection) -> Result<Grid, CaseError> {
 pub fn findings(connection: &Connection, limit: usize) -> Result<Grid, CaseError> {
     let found = grid::query(
         connection,
-        "SELECT f.id, f.status, v.uid, v.kind, v.cloud, s.type, s.family, s.preview, s.fingerprint,
+        "WITH strength AS MATERIALIZED (
+             SELECT a.secret_id AS id, max(a.confidence) AS best, max(t.sensitive) AS sensitive
+             FROM auth a JOIN asset t ON t.id = a.asset_id GROUP BY a.secret_id),
+         spread AS MATERIALIZED (SELECT secret_id AS id, count(*) AS hosts FROM finding
+             WHERE status = 'open' GROUP BY secret_id),
+         all_terms AS (
+             SELECT f.id, v.exposed, v.vuln, s.protected, s.severity,
+                 (s.expires IS NOT NULL AND s.expires < unixepoch()) OR s.revoked AS dead, s.family,
+                 coalesce(strength.best, 0) AS best, coalesce(strength.sensitive, 0) AS sensitive,
+                 coalesce(spread.hosts, 1) AS hosts,
+                 (SELECT max(l.labels LIKE '%test-directory%') FROM location l
+                  WHERE l.finding_id = f.id) AS test,
+                 (SELECT min(coalesce(l.state, 'allocated') <> 'allocated') FROM location l
+                  WHERE l.finding_id = f.id) AS deleted
+             FROM finding f JOIN secret s ON s.id = f.secret_id JOIN asset v ON v.id = f.asset_id
+             LEFT JOIN strength ON strength.id = s.id LEFT JOIN spread ON spread.id = s.id),
+         -- The most urgent first: the same sum that is shown with its terms.
+         top AS MATERIALIZED (SELECT *,
+             CASE WHEN family IN ('ssh', 'cloud') THEN 40
+                  WHEN family IN ('storage', 'database') THEN 35
+                  WHEN severity >= 3 THEN 25 ELSE 15 END
+             + CASE WHEN best >= 85 THEN 20 WHEN best >= 50 THEN 15 ELSE 0 END
+             - 40 * dead - 25 * protected + 15 * exposed
+             + CASE vuln WHEN 4 THEN 15 WHEN 3 THEN 10 ELSE 0 END + 15 * sensitive
+             + (hosts >= 2) + (hosts >= 4) + (hosts >= 8) + (hosts >= 16) + (hosts >= 32)
+             + (hosts >= 64) + (hosts >= 128) + (hosts >= 256) + (hosts >= 512) + (hosts >= 1024) - 5 * deleted - 15 * test AS score
+             FROM all_terms ORDER BY score DESC, id LIMIT ?1)
+         SELECT f.id, f.status, v.uid, v.kind, v.cloud, s.type, s.family, s.preview, s.fingerprint,
              (SELECT coalesce(nullif(l.path, ''), l.pointer, i.input) || ' at ' || l.offset
               FROM location l JOIN image i ON i.id = l.image_id WHERE l.finding_id = f.id
               ORDER BY l.gone, l.id LIMIT 1),
-             v.exposed, v.vuln, s.protected, s.severity,
-             s.expires IS NOT NULL AND s.expires < unixepoch(), s.revoked,
-             coalesce((SELECT max(confidence) FROM auth a WHERE a.secret_id = s.id), 0),
-             coalesce((SELECT max(t.sensitive) FROM auth a JOIN asset t ON t.id = a.asset_id
-                       WHERE a.secret_id = s.id), 0),
-             (SELECT count(*) FROM finding other WHERE other.secret_id = s.id AND other.status = 'open'),
-             EXISTS (SELECT 1 FROM location l WHERE l.finding_id = f.id AND l.labels LIKE '%test-directory%'),
-             NOT EXISTS (SELECT 1 FROM location l WHERE l.finding_id = f.id
-                         AND l.state IN ('allocated') OR l.state IS NULL),
-             f.until, f.first_seen, f.last_seen
-         FROM finding f JOIN secret s ON s.id = f.secret_id JOIN asset v ON v.id = f.asset_id",
-        [],
-        usize::MAX,
+             top.exposed, top.vuln, top.protected, top.severity, top.dead, top.best,
+             top.sensitive, top.hosts, top.test, top.deleted, f.until, f.first_seen, f.last_seen
+         FROM top JOIN finding f ON f.id = top.id JOIN secret s ON s.id = f.secret_id
+         JOIN asset v ON v.id = f.asset_id ORDER BY top.score DESC, f.id",
+        [i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1)],
+        limit,
     )?;
     let mut grid = Grid::of(&[
         "finding",
@@ -214,12 +234,12 @@ pub fn findings(connection: &Connection, limit: usize) -> Result<Grid, CaseError
             exposed: number(10) != 0,
             vulnerable: number(11),
             protected: number(12) != 0,
-            expired: number(14) != 0 || number(15) != 0,
-            confidence: number(16),
-            sensitive: number(17) != 0,
-            hosts: number(18),
-            test: number(19) != 0,
-            deleted: number(20) != 0,
+            expired: number(14) != 0,
+            confidence: number(15),
+            sensitive: number(16) != 0,
+            hosts: number(17),
+            test: number(18) != 0,
+            deleted: number(19) != 0,
         });
         let steps = steps(word(6), word(3) == "deployment");
         let steps: Vec<String> = (1..)
@@ -243,19 +263,13 @@ pub fn findings(connection: &Connection, limit: usize) -> Result<Grid, CaseError
             cell(7),
             cell(8),
             cell(9),
+            cell(20),
             cell(21),
             cell(22),
-            cell(23),
             steps.join(" ").into(),
         ]);
     }
-    let key = |row: &Vec<Value>| {
-        let number = |at: usize| row.get(at).and_then(Value::as_i64).unwrap_or(0);
-        (std::cmp::Reverse(number(1)), number(0))
-    };
-    grid.rows.sort_by_key(key);
-    grid.cut = grid.rows.len() > limit;
-    grid.rows.truncate(limit);
+    grid.cut = found.cut;
     Ok(grid)
 }
 

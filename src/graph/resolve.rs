@@ -146,7 +146,9 @@ pub(super) fn lateral(transaction: &Transaction<'_>) -> Result<(), CaseError> {
     transaction.execute_batch(
         "DELETE FROM lateral;
          INSERT INTO lateral
-             SELECT f.asset_id, a.asset_id, f.secret_id, s.family, max(a.confidence), s.expires
+             SELECT f.asset_id, a.asset_id, f.secret_id, s.family, max(a.confidence), s.expires, a.how,
+                 (SELECT l.id FROM location l WHERE l.finding_id = f.id AND l.gone = 0
+                  ORDER BY l.state IS NOT 'allocated', l.id LIMIT 1)
              FROM finding f JOIN secret s ON s.id = f.secret_id
              JOIN auth a ON a.secret_id = f.secret_id
              JOIN asset v ON v.id = f.asset_id JOIN asset t ON t.id = a.asset_id

@@ -116,6 +116,14 @@ pub(super) fn build(stream: &mut Stream) -> Cloud {
             files: vec![file("etc/backup.env", expand(storage, stream))],
         },
         Machine {
+            name: "az-db01",
+            uid: machine_id("az-db01"),
+            files: vec![file(
+                "home/ops/.ssh/authorized_keys",
+                format!("# who may come in\n{public}\n"),
+            )],
+        },
+        Machine {
             name: "az-patched",
             uid: machine_id("az-patched"),
             files: vec![file("home/ops/.ssh/id_ed25519", other)],
@@ -140,7 +148,7 @@ pub(super) fn build(stream: &mut Stream) -> Cloud {
     machine("az-patched", true, "open", &[], &mut data);
     machine("az-closed", true, "closed", &[], &mut data);
     machine("az-locked", true, "open", &[], &mut data);
-    let accepted = [&*public, &other_public, &closed_public, &locked_public];
+    let accepted = [&*other_public, &closed_public, &locked_public];
     machine("az-db01", false, "closed", &accepted, &mut data);
     data.push(resource(
         "Microsoft.Network/networkSecurityGroups",

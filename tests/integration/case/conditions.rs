@@ -38,6 +38,23 @@ fn deleting_the_authorised_key_ends_the_path() {
 }
 
 #[test]
+fn deleting_the_line_on_the_target_s_disk_ends_the_path() {
+    let fleet = Fleet::new();
+    let rows = fleet.ask(&["paths"]);
+    assert_eq!(rows[0]["how"], "authorized_keys");
+    let evidence = rows[0]["evidence"].as_str().unwrap();
+    assert!(
+        evidence.starts_with("/home/ops/.ssh/authorized_keys at 0x"),
+        "{evidence}"
+    );
+    fleet.rescan("az-db01", |image| {
+        let at = memchr::memmem::find(image, b"ssh-ed25519 AAAA").unwrap();
+        image[at..at + 60].fill(b'#');
+    });
+    assert_eq!(fleet.scenarios(), all_but(&["A1"]));
+}
+
+#[test]
 fn a_passphrase_on_the_key_ends_the_path() {
     let fleet = Fleet::new();
     let (start, end) = (

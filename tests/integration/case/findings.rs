@@ -202,7 +202,7 @@ fn plain_lists_of_assets_and_images_are_enough() {
     let text = format!(
         "DefaultEndpointsProtocol=https;AccountName=acmex;AccountKey={key};EndpointSuffix=core.windows.net\n"
     );
-    desk.file("disk.img", text.repeat(1));
+    desk.file("disk.img", &text);
     desk.file(
         "assets.csv",
         "uid,kind,cloud,exposed,vuln_max\r\nvm1,vm,azure,1,high\r\nbroken\r\n",

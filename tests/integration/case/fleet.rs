@@ -135,7 +135,7 @@ fn recommendations_count_resources_and_findings() {
         [
             (
                 "Machines should have secrets findings resolved",
-                [5, 0, 1, 7]
+                [5, 1, 0, 7]
             ),
             (
                 "EC2 instances should have secrets findings resolved",
@@ -156,6 +156,15 @@ fn recommendations_count_resources_and_findings() {
         ]
     );
     let findings = fleet.ask(&["recommendations", "--findings"]);
+    let scores: Vec<i64> = findings
+        .iter()
+        .map(|row| row["priority"].as_i64().unwrap())
+        .collect();
+    assert!(
+        scores.is_sorted_by(|one, two| one >= two),
+        "{scores:?}: ordered by the sum shown"
+    );
+    assert_eq!(scores.len(), 14);
     for finding in &findings {
         let steps = finding["steps"].as_str().unwrap();
         assert!(
@@ -199,7 +208,7 @@ fn the_inventory_shows_the_secrets_of_a_machine_with_their_keys_and_targets() {
             .starts_with("SHA256:")
     );
     let opens = key[0]["opens"].as_str().unwrap();
-    assert!(opens.contains("az-db01 (arm-public-key 85)"), "{opens}");
+    assert!(opens.contains("az-db01 (authorized_keys 95)"), "{opens}");
     let by_alias = fleet.ask(&["inventory", "--asset", "i-0a1"]);
     assert_eq!(by_alias.len(), 3);
     let ran = fleet.case(&["inventory", "--asset", "nobody"]).expect(2);
