@@ -192,8 +192,10 @@ impl<'c> Describe<'c> {
             secret: connection
                 .prepare("SELECT type, preview, fingerprint FROM secret WHERE id = ?1")?,
             place: connection.prepare(
-                "SELECT l.path, l.offset, i.input, l.pointer, l.state
-                 FROM location l JOIN image i ON i.id = l.image_id WHERE l.id = ?1",
+                // The image is shown where a path would not do.
+                "SELECT path, offset, CASE WHEN path = '' OR pointer IS NOT NULL
+                     THEN (SELECT input FROM image WHERE id = image_id) ELSE '' END, pointer, state
+                 FROM location WHERE id = ?1",
             )?,
             evidence: connection.prepare(
                 "SELECT evidence FROM auth WHERE secret_id = ?1 AND asset_id = ?2 AND how = ?3",

@@ -242,3 +242,37 @@ fn plain_lists_of_assets_and_images_are_enough() {
     assert_eq!(column(&rows, "scenario"), ["A2"]);
     assert_eq!(rows[0]["source"], "vm1");
 }
+
+#[test]
+fn the_rule_for_authorized_keys_proves_itself() {
+    let rules = keydredge::rule::load::load([keydredge::rule::load::AUTHORIZED_KEYS]).unwrap();
+    assert_eq!(rules.types[0].id, keydredge::rule::load::AUTHORIZED_KEY);
+    let report = keydredge::specimen::check::check(&rules);
+    assert!(report.problems.is_empty() && report.examples > 0);
+}
+
+#[test]
+fn public_keys_are_no_findings_and_a_scan_without_a_case_does_not_look_for_them() {
+    let fleet = Fleet::new();
+    let scan = |args: &[&str]| {
+        let mut all = vec!["scan", "fleet/images/az-db01.img", "--format", "jsonl"];
+        all.extend(args);
+        let ran = fleet.desk.run(&all).expect(0);
+        (ran.findings().len(), ran.summary())
+    };
+    let (found, summary) = scan(&[]);
+    assert_eq!((found, summary.findings, summary.rules.types), (0, 0, 34));
+    let (found, summary) = scan(&["--case", "other.db"]);
+    assert_eq!((found, summary.findings, summary.rules.types), (0, 0, 35));
+    let ran = fleet.desk.run(&[
+        "case",
+        "explore",
+        "--case",
+        "other.db",
+        "--sql",
+        "SELECT count(*) AS n FROM accepts",
+        "--format",
+        "json",
+    ]);
+    assert!(ran.expect(0).stdout.contains("\"n\":1"));
+}
