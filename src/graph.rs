@@ -1,7 +1,7 @@
 //! The graph: which secret opens what, who is exposed, and the questions that can be asked of it.
 //!
 //! Everything here is derived from the tables of the [case](crate::case) and can be thrown away:
-//! [`derive`] computes it again after each import, in a few passes over the tables. What a query
+//! [`derive()`] computes it again after each import, in a few passes over the tables. What a query
 //! walks, the table `lateral`, is laid out in the order in which paths are followed.
 
 pub mod explore;
