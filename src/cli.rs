@@ -2,9 +2,11 @@
 
 mod args;
 mod bench;
+mod case;
 mod demo;
 mod devices;
 pub mod exit;
+mod fleet;
 mod info;
 mod output;
 mod progress;
@@ -37,6 +39,7 @@ pub fn run() -> ExitCode {
         Command::Rules { command } => rules::run(&command),
         Command::Devices => devices::run(),
         Command::Bench(bench) => bench::run(&bench),
+        Command::Case { command } => case::run(&command),
     };
     match ended {
         Ok(ended) => ended.into(),

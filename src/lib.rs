@@ -7,6 +7,8 @@
 //!  image file --image--> extents --chunk--> chunks --anchor--> hits --confirm--> findings --report--> output
 //!                  |                                                               |
 //!                  +--volume--> partitions, file systems ---- whose bytes are these +
+//!
+//!  findings, inventories --estate--> case --graph--> attack paths, recommendations
 //! ```
 //!
 //! | module | noun | what it knows |
@@ -21,7 +23,10 @@
 //! | [`confirm`] | candidate | regex, then the key's own format: checksums and parsers |
 //! | [`specimen`] | specimen | secrets that were never issued, for examples, tests and the demo |
 //! | [`scan`] | scan | the pipeline: the only module with threads |
-//! | [`report`] | report | records as tables and JSON Lines |
+//! | [`case`] | case | one SQLite file with what scans found and inventories say |
+//! | [`estate`] | inventory | what the clouds' own tools write, read into records |
+//! | [`graph`] | path | what opens what, who is exposed, and the questions about it |
+//! | [`report`] | report | records as tables and JSON Lines, answers as tables, JSON and CSV |
 //! | [`cli`] | command | the only module that prints |
 //!
 //! A module may name only modules above it in this table; a test keeps that. Data flows one way,
@@ -45,10 +50,13 @@
 //! implement [`anchor::Engine`] and add it to the suite in `tests/integration/engines.rs`.
 
 pub mod anchor;
+pub mod case;
 pub mod chunk;
 pub mod cli;
 pub mod confirm;
+pub mod estate;
 pub mod finding;
+pub mod graph;
 pub mod image;
 pub mod report;
 pub mod rule;

@@ -1,5 +1,6 @@
 //! Findings as people and programs read them.
 
+pub mod grid;
 mod jsonl;
 mod table;
 pub mod terminal;

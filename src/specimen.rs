@@ -12,6 +12,7 @@ pub mod check;
 mod common;
 mod database;
 pub mod disk;
+pub mod fleet;
 mod planted;
 mod private_key;
 mod saas;

@@ -40,6 +40,11 @@ pub(super) enum Command {
     Devices,
     /// Measure the engines side by side on this machine
     Bench(BenchArgs),
+    /// Put findings and inventories together, and ask what they open
+    Case {
+        #[command(subcommand)]
+        command: CaseCommand,
+    },
 }
 
 #[derive(Args)]
@@ -84,6 +89,12 @@ pub(super) struct ScanArgs {
     /// Key of the fingerprints; made on first use
     #[arg(long, value_name = "FILE", env = "KEYDREDGE_KEY")]
     pub(super) key: Option<PathBuf>,
+    /// Also put the findings into this case; it is made if there is none
+    #[arg(long, value_name = "FILE")]
+    pub(super) case: Option<PathBuf>,
+    /// Which asset of the case the inputs are of: the cloud's id of the machine
+    #[arg(long, value_name = "UID", requires = "case")]
+    pub(super) asset: Option<String>,
     /// How to show progress on standard error
     #[arg(long, value_enum, default_value_t)]
     pub(super) progress: ProgressArg,
@@ -113,6 +124,9 @@ pub(super) struct DemoArgs {
     /// Where the disk and its truth table are written
     #[arg(long, value_name = "DIR", default_value = "datasets/demo")]
     pub(super) dir: PathBuf,
+    /// Make a fleet in three clouds instead, scan it, and show its attack paths
+    #[arg(long, value_name = "DIR", conflicts_with = "dir")]
+    pub(super) fleet: Option<PathBuf>,
     #[command(flatten)]
     pub(super) engine: EngineArgs,
 }
@@ -152,6 +166,111 @@ pub(super) struct BenchArgs {
     /// Use this GPU: its index in `keydredge devices`, or part of its name
     #[arg(long, value_name = "NAME|INDEX")]
     pub(super) adapter: Option<String>,
+}
+
+#[derive(Subcommand)]
+pub(super) enum CaseCommand {
+    /// Read findings and inventories into the case
+    Import(ImportArgs),
+    /// List the assets, or the secrets on one of them
+    Inventory(InventoryArgs),
+    /// What should be done, with the findings under each recommendation
+    Recommendations(RecommendationArgs),
+    /// Ask the graph: a template, a query, or read-only SQL
+    Explore(ExploreArgs),
+    /// The attack paths
+    Paths(PathArgs),
+}
+
+#[derive(Args)]
+pub(super) struct CaseArgs {
+    /// The case
+    #[arg(long = "case", value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// How to write the answer
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: GridFormat,
+    /// Most rows
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub(super) limit: usize,
+    /// Write to this file (readable by its owner only, complete or not at all)
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    pub(super) output: PathBuf,
+}
+
+#[derive(Args)]
+pub(super) struct ImportArgs {
+    /// The case; it is made if there is none
+    #[arg(long = "case", value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// Which asset findings and vulnerabilities are of that name none
+    #[arg(long, value_name = "UID")]
+    pub(super) asset: Option<String>,
+    /// Findings as JSON Lines, inventories, vulnerabilities, assets.csv, images.csv
+    #[arg(required = true, value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+}
+
+#[derive(Args)]
+pub(super) struct InventoryArgs {
+    #[command(flatten)]
+    pub(super) case: CaseArgs,
+    /// Show the secrets on this asset
+    #[arg(long, value_name = "UID")]
+    pub(super) asset: Option<String>,
+}
+
+#[derive(Args)]
+pub(super) struct RecommendationArgs {
+    #[command(flatten)]
+    pub(super) case: CaseArgs,
+    /// List the findings with their steps instead of the roll-ups
+    #[arg(long)]
+    pub(super) findings: bool,
+    /// Decide on a finding: NUMBER=open, =accepted, =accepted:2027-01-31 or =false-positive
+    #[arg(long, value_name = "NUMBER=STATUS")]
+    pub(super) set: Vec<String>,
+}
+
+#[derive(Args)]
+pub(super) struct ExploreArgs {
+    #[command(flatten)]
+    pub(super) case: CaseArgs,
+    #[command(flatten)]
+    pub(super) question: Question,
+    /// Seconds that SQL may run
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub(super) deadline: u64,
+}
+
+#[derive(Args)]
+#[group(multiple = false)]
+pub(super) struct Question {
+    /// find vm[exposed, vuln>=high] -has-> secret[type=ssh-private-key] -opens{1..3}-> vm
+    #[arg(long, value_name = "TEXT")]
+    pub(super) query: Option<String>,
+    /// A template by its name; without a question all are listed
+    #[arg(long, value_name = "NAME")]
+    pub(super) template: Option<String>,
+    /// A query saved in a file; lines that begin with # are remarks
+    #[arg(long, value_name = "FILE")]
+    pub(super) saved: Option<PathBuf>,
+    /// One read-only statement
+    #[arg(long, value_name = "SELECT")]
+    pub(super) sql: Option<String>,
+}
+
+#[derive(Args)]
+pub(super) struct PathArgs {
+    #[command(flatten)]
+    pub(super) case: CaseArgs,
+    /// What to list
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) show: ShowArg,
+    /// Lowest confidence of what a secret opens, 0 to 100
+    #[arg(long, value_name = "N", default_value_t = crate::graph::THRESHOLD,
+          value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub(super) confidence: u8,
 }
 
 macro_rules! choices {
@@ -226,6 +345,28 @@ choices!(TypesFormat {
     Json,
     /// For documents
     Markdown,
+});
+
+choices!(GridFormat {
+    /// For people
+    #[default]
+    Table,
+    /// For programs
+    Json,
+    /// For spreadsheets
+    Csv,
+});
+
+choices!(ShowArg {
+    /// The nine scenarios
+    #[default]
+    Scenarios,
+    /// Paths over clouds and several machines, deployments, unknown keys, one secret on many machines
+    Extras,
+    /// The secrets whose removal cuts the most paths
+    ChokePoints,
+    /// Secrets without an identified target resource
+    NoTarget,
 });
 
 choices!(SeverityArg {

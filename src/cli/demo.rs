@@ -18,6 +18,9 @@ use crate::specimen::disk::{self, Truth};
 const SEED: &str = "demo";
 
 pub(super) fn run(args: &DemoArgs) -> Result<Ended, Failure> {
+    if let Some(dir) = &args.fleet {
+        return super::fleet::run(dir, &args.engine);
+    }
     let (image, truth) =
         disk::build(SEED, disk::DEMO_LEN).map_err(|error| Failure::usage(error.to_string()))?;
     fs::create_dir_all(&args.dir).map_err(|error| {
@@ -68,7 +71,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<Ended, Failure> {
     compare(&truth, &found)
 }
 
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let output = Output::open(path)?;
     output.writer()?.write_all(bytes).map_err(|error| Failure {
         ended: Ended::Transient,

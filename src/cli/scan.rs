@@ -2,23 +2,28 @@
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
 
+use serde::Serialize;
+use tempfile::NamedTempFile;
+
 use super::args::{EngineArgs, FormatArg, ProgressArg, ScanArgs};
+use super::case;
 use super::exit::{Ended, Failure};
 use super::output::Output;
 use super::progress::Display;
 use crate::anchor::AnchorSet;
 use crate::anchor::table::Table;
+use crate::case::Case;
 use crate::confirm::Confirmer;
 use crate::finding::Finding;
 use crate::finding::fingerprint::Key;
 use crate::finding::summary::Summary;
 use crate::report::{self, Format};
-use crate::rule::load::{CATALOGUE, load};
+use crate::rule::load::{AUTHORIZED_KEY, AUTHORIZED_KEYS, CATALOGUE, load};
 use crate::rule::{RuleSet, Severity};
 use crate::scan::choice::Engines;
 use crate::scan::input::Input;
@@ -31,7 +36,7 @@ pub(super) const CPU_CHUNK: u64 = 1 << 20;
 pub(super) const GPU_CHUNK: u64 = 32 << 20;
 
 pub(super) fn run(args: &ScanArgs) -> Result<Ended, Failure> {
-    let rules = select(load_rules(&args.rules)?, args)?;
+    let rules = select(load_rules_for(args.case.is_some(), &args.rules)?, args)?;
     let inputs = args
         .inputs
         .iter()
@@ -70,18 +75,69 @@ pub(super) fn run(args: &ScanArgs) -> Result<Ended, Failure> {
     let mut writer = report::on(format, &ids, colour, output.writer()?);
     let threshold: Option<Severity> = args.fail_on.map(Into::into);
     let mut reached = false;
-    let outcome = job.run(&args.engine, to_terminal, &mut |finding| {
+    let mut for_case = args.case.as_deref().map(Aside::open).transpose()?;
+    let mut lines = 0;
+    let mut outcome = job.run(&args.engine, to_terminal, &mut |finding| {
+        if let Some(aside) = &mut for_case {
+            aside.finding(finding)?;
+        }
+        if finding.secret_type == AUTHORIZED_KEY {
+            lines += 1;
+            return Ok(());
+        }
         reached |= finding.suppressed.is_none()
             && threshold.is_some_and(|threshold| finding.severity >= threshold);
         writer.finding(finding)
     })?;
+    outcome.summary.findings = outcome.summary.findings.saturating_sub(lines);
     writer.finish(&outcome.summary)?;
+    if let Some(aside) = for_case {
+        let mut summary = outcome.summary.clone();
+        // What lies outside a range is not gone.
+        summary.complete &= args.range.is_none();
+        aside.finish(&summary, args.asset.as_deref())?;
+    }
     drop(writer);
     output.commit()?;
     if let Some(error) = outcome.engine_error {
         return Err(error.into());
     }
     Ok(ending(&outcome.summary, reached))
+}
+
+/// The records of a scan on their way into a case, which takes all of them or none.
+pub(super) struct Aside {
+    case: PathBuf,
+    file: NamedTempFile,
+}
+
+impl Aside {
+    pub(super) fn open(case: &Path) -> Result<Self, Failure> {
+        // A case that cannot be used is better known before the scan than after it.
+        drop(Case::create(case)?);
+        Ok(Self {
+            case: case.to_owned(),
+            file: NamedTempFile::new()?,
+        })
+    }
+
+    fn line(&mut self, record: &impl Serialize) -> io::Result<()> {
+        let mut line = serde_json::to_vec(record)?;
+        line.push(b'\n');
+        self.file.write_all(&line)
+    }
+
+    /// Never with the plaintext, whatever the output shows.
+    pub(super) fn finding(&mut self, finding: &Finding) -> io::Result<()> {
+        let mut finding = finding.clone();
+        finding.secret.value = None;
+        self.line(&finding)
+    }
+
+    pub(super) fn finish(mut self, summary: &Summary, asset: Option<&str>) -> Result<(), Failure> {
+        self.line(summary)?;
+        case::take_scan(&self.case, self.file.path(), asset)
+    }
 }
 
 /// Whether standard output shows colours: a terminal whose user has not asked for none.
@@ -183,6 +239,11 @@ fn stop_on_interrupt(progress: &Arc<Progress>) {
 
 /// The catalogue with the user's own rule files after it.
 pub(super) fn load_rules(own: &[PathBuf]) -> Result<RuleSet, Failure> {
+    load_rules_for(false, own)
+}
+
+/// The same, with what a case wants to know besides if the scan is for one.
+pub(super) fn load_rules_for(case: bool, own: &[PathBuf]) -> Result<RuleSet, Failure> {
     let mut texts = Vec::new();
     for path in own {
         let text = fs::read_to_string(path)
@@ -192,7 +253,9 @@ pub(super) fn load_rules(own: &[PathBuf]) -> Result<RuleSet, Failure> {
     let own = texts
         .iter()
         .map(|(name, text)| (name.as_str(), text.as_str()));
-    load(CATALOGUE.iter().copied().chain(own)).map_err(|error| Failure::usage(error.to_string()))
+    let extra = case.then_some(AUTHORIZED_KEYS);
+    load(CATALOGUE.iter().copied().chain(extra).chain(own))
+        .map_err(|error| Failure::usage(error.to_string()))
 }
 
 /// The rules that were asked for: by name, or else by profile.

@@ -2,6 +2,7 @@
 
 mod app_service;
 mod authorization;
+mod authorized_key;
 pub(crate) mod aws;
 mod azure;
 pub(crate) mod cask;
@@ -61,6 +62,7 @@ const VALIDATORS: &[&[(&str, Validator)]] = &[
     &[("pattern", pattern)],
     app_service::VALIDATORS,
     authorization::VALIDATORS,
+    authorized_key::VALIDATORS,
     aws::VALIDATORS,
     azure::bare::VALIDATORS,
     azure::bot::VALIDATORS,

@@ -11,6 +11,13 @@ use super::fragment::{self, Fragments};
 use super::{AnchorSpec, Reach, RuleSet, SecretType, Severity, Variant};
 use crate::unit::ByteClass;
 
+/// Public keys that let somebody in: for scans that go into a case. Beside the catalogue, since they
+/// are no secrets.
+pub const AUTHORIZED_KEYS: (&str, &str) =
+    ("authorized_key.toml", include_str!("authorized_key.toml"));
+/// The type of [`AUTHORIZED_KEYS`].
+pub const AUTHORIZED_KEY: &str = "ssh-authorized-key";
+
 /// The built-in catalogue: file name and text. `tests/integration/rules.rs` checks that every
 /// file under `src/rules` is listed.
 pub const CATALOGUE: &[(&str, &str)] = &[

@@ -119,6 +119,27 @@ pub fn build(seed: &str, len: usize) -> Result<(Vec<u8>, Vec<Truth>), DiskError>
     Ok((image, truth))
 }
 
+/// Makes a small image of the same form with just these files.
+///
+/// # Errors
+/// When they do not fit.
+pub fn small(files: &[(String, String)], len: usize, number: u32) -> Result<Vec<u8>, DiskError> {
+    let mut image = vec![0; len];
+    write_mbr(&mut image, len as u64 / SECTOR);
+    let start = (FIRST_SECTOR * SECTOR) as usize;
+    let partition = image.get_mut(start..).unwrap_or_default();
+    let options = FormatVolumeOptions::new().volume_id(number);
+    fatfs::format_volume(Cursor::new(&mut *partition), options)?;
+    let volume = FileSystem::new(Cursor::new(partition), FsOptions::new())?;
+    let root = volume.root_dir();
+    for (path, text) in files {
+        create(&root, path)?.write_all(text.as_bytes())?;
+    }
+    drop(root);
+    volume.unmount()?;
+    Ok(image)
+}
+
 /// One partition of type 0x0e (FAT16, LBA) to the end of the disk.
 fn write_mbr(image: &mut [u8], sectors: u64) {
     let count = sectors.saturating_sub(FIRST_SECTOR);

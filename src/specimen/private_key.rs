@@ -91,6 +91,30 @@ fn openssh_ed25519(stream: &mut Stream) -> String {
     pem("OPENSSH PRIVATE KEY", &ed25519_container(stream), 70)
 }
 
+/// A private key, and the line that lets its holder in.
+pub(super) fn pair(stream: &mut Stream) -> (String, String) {
+    let (seed, point) = ed25519_key(stream);
+    let public = strings(&[b"ssh-ed25519", &point]);
+    let private = strings(&[b"ssh-ed25519", &point, &[seed, point].concat()]);
+    let container = openssh(stream, &public, &private);
+    let line = format!(
+        "ssh-ed25519 {} specimen@keydredge",
+        STANDARD.encode(&public)
+    );
+    (pem("OPENSSH PRIVATE KEY", &container, 70), line)
+}
+
+/// The same under a passphrase.
+pub(super) fn protected_pair(stream: &mut Stream) -> (String, String) {
+    let (_, point) = ed25519_key(stream);
+    let public = strings(&[b"ssh-ed25519", &point]);
+    let line = format!(
+        "ssh-ed25519 {} specimen@keydredge",
+        STANDARD.encode(&public)
+    );
+    (encrypted(stream, &public), line)
+}
+
 fn openssh_bare(stream: &mut Stream) -> String {
     STANDARD.encode(ed25519_container(stream))
 }
@@ -183,15 +207,18 @@ fn encrypted_pem(stream: &mut Stream) -> String {
 /// What `ssh-keygen` writes with a passphrase: the public half, then noise.
 fn encrypted_openssh(stream: &mut Stream) -> String {
     let (_, point) = ed25519_key(stream);
+    encrypted(stream, &strings(&[b"ssh-ed25519", &point]))
+}
+
+fn encrypted(stream: &mut Stream, public: &[u8]) -> String {
     let salt: [u8; 16] = stream.bytes();
     let options = [&strings(&[&salt])[..], &16u32.to_be_bytes()].concat();
     let noise: [u8; 144] = stream.bytes();
-    let public = strings(&[b"ssh-ed25519", &point]);
     let key = [
         b"openssh-key-v1\0".to_vec(),
         strings(&[b"aes256-ctr", b"bcrypt", &options]),
         1u32.to_be_bytes().to_vec(),
-        strings(&[&public, &noise]),
+        strings(&[public, &noise]),
     ];
     pem("OPENSSH PRIVATE KEY", &key.concat(), 70)
 }

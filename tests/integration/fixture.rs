@@ -42,6 +42,14 @@ impl Desk {
         command
     }
 
+    /// The program with this key: the one of the demo, to scan again what the demo scanned.
+    pub fn keydredge_with_key(&self, key: &[u8; 32]) -> Command {
+        let path = self.file("known-key", key);
+        let mut command = self.keydredge();
+        command.env("KEYDREDGE_KEY", path);
+        command
+    }
+
     pub fn run(&self, args: &[&str]) -> Ran {
         Ran::of(self.keydredge().args(args).output().unwrap())
     }

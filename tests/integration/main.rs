@@ -13,6 +13,7 @@
 mod architecture;
 mod azure_keys;
 mod carve;
+mod case;
 mod catalogue;
 mod commands;
 mod containers;

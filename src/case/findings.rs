@@ -1,0 +1,449 @@
+//! Scans in the case: what was found on which asset, and what is no longer there.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::write::file_of;
+use super::{CaseError, Import};
+use crate::finding::summary::Summary;
+use crate::finding::{Finding, Target};
+use crate::rule::Severity;
+use crate::rule::load::AUTHORIZED_KEY;
+
+/// Family of a secret by the beginning of its type; the rest is `other`.
+const FAMILIES: &[(&str, &str)] = &[
+    ("ssh-private-key", "ssh"),
+    ("azure-storage-", "storage"),
+    ("aws-s3-presigned-url", "storage"),
+    ("google-storage-signed-url", "storage"),
+    ("azure-sql-connection-string", "database"),
+    ("azure-postgresql-connection-string", "database"),
+    ("azure-mysql-connection-string", "database"),
+    ("azure-mariadb-connection-string", "database"),
+    ("azure-cosmos-db-connection-string", "database"),
+    ("aws-rds-connection-string", "database"),
+    ("aws-redshift-credentials", "database"),
+    ("odbc-connection-string", "database"),
+    ("aws-access-key", "cloud"),
+];
+
+/// The family of a secret type: `ssh`, `storage`, `database`, `cloud` or `other`.
+#[must_use]
+pub fn family(secret_type: &str) -> &'static str {
+    let known = FAMILIES
+        .iter()
+        .find(|(prefix, _)| secret_type.starts_with(prefix));
+    known.map_or("other", |(_, family)| family)
+}
+
+/// How sure a line of an `authorized_keys` file is, by confidence: plain, with options that bind
+/// it to an address or a command, commented out, and in a file that was deleted.
+const PLAIN: u8 = 95;
+const BOUND: u8 = 60;
+const DELETED: u8 = 40;
+const COMMENT: u8 = 10;
+
+/// How far a line lets its holder in, by what stands before the key.
+#[must_use]
+pub fn confidence_of(options: &str) -> u8 {
+    let binds = ["from=", "command=", "restrict", "cert-authority"];
+    if options.trim_start().starts_with('#') {
+        COMMENT
+    } else if binds.iter().any(|option| options.contains(option)) {
+        BOUND
+    } else {
+        PLAIN
+    }
+}
+
+/// The user whose home a path lies in.
+#[must_use]
+pub fn login_of(path: &str) -> &str {
+    if path.starts_with("/root/") {
+        return "root";
+    }
+    let home = path
+        .strip_prefix("/home/")
+        .or_else(|| path.split_once("/Users/").map(|(_, rest)| rest));
+    home.and_then(|rest| rest.split('/').next()).unwrap_or("")
+}
+
+/// Severities as the case orders them.
+#[must_use]
+pub fn rank(severity: Severity) -> u8 {
+    match severity {
+        Severity::Info => 0,
+        Severity::Low => 1,
+        Severity::Medium => 2,
+        Severity::High => 3,
+        Severity::Critical => 4,
+    }
+}
+
+/// In which deployment and resource a finding lies, if it lies in one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Deployed<'f> {
+    /// Id of the deployment.
+    pub deployment: Option<&'f str>,
+    /// Id of the resource in it.
+    pub resource: Option<&'f str>,
+}
+
+/// One scan on its way into the case.
+pub struct Scan {
+    id: i64,
+    /// The asset that all its inputs are of, if the user named one.
+    asset: Option<i64>,
+}
+
+impl Import<'_> {
+    /// Begins a scan; `asset` is what its inputs are of, by any of its names.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn scan(&mut self, asset: Option<&str>) -> Result<Scan, CaseError> {
+        let asset = asset.map(|name| self.asset_named(name)).transpose()?;
+        self.transaction.execute(
+            "INSERT INTO scan (source_id, taken) VALUES (?1, ?2)",
+            params![self.source_id, self.now],
+        )?;
+        Ok(Scan {
+            id: self.transaction.last_insert_rowid(),
+            asset,
+        })
+    }
+
+    /// Takes one finding of a scan.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn finding(
+        &mut self,
+        scan: &Scan,
+        finding: &Finding,
+        deployed: Deployed<'_>,
+    ) -> Result<(), CaseError> {
+        // What is known to be no secret opens nothing.
+        if finding.suppressed.is_some() {
+            return Ok(());
+        }
+        let place = &finding.occurrence;
+        let image = self.image(scan, &place.input)?;
+        let asset = match deployed.deployment {
+            Some(deployment) => self.deployment(deployment)?,
+            None => image.1,
+        };
+        if finding.secret_type == AUTHORIZED_KEY {
+            return self.authorized(scan, finding, image);
+        }
+        let secret = self.secret(finding)?;
+        let finding_id: i64 = self
+            .transaction
+            .prepare_cached(
+                "INSERT INTO finding (asset_id, secret_id, first_seen, last_seen)
+                 VALUES (?1, ?2, ?3, ?3)
+                 ON CONFLICT DO UPDATE SET last_seen = excluded.last_seen,
+                     status = CASE status WHEN 'fixed' THEN 'open' ELSE status END
+                 RETURNING id",
+            )?
+            .query_row(params![asset, secret, self.now], |row| row.get(0))?;
+        // SQLite's integers are signed; a position beyond them is no position of a disk.
+        let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO location (finding_id, image_id, place, path, offset, length, partition,
+                     inode, state, modified, line, pointer, resource, labels, scan_id)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+                 ON CONFLICT DO UPDATE SET scan_id = excluded.scan_id, gone = 0,
+                     state = excluded.state, modified = excluded.modified",
+            )?
+            .execute(params![
+                finding_id,
+                image.0,
+                place.forensic_path,
+                place.path.as_deref().unwrap_or(""),
+                number(place.offset),
+                number(place.length),
+                place.partition,
+                place.inode.map(number),
+                place.state,
+                place.modified,
+                place.line.map(number),
+                place.pointer,
+                deployed.resource,
+                place.labels.join(","),
+                scan.id
+            ])?;
+        Ok(())
+    }
+
+    /// Takes the summary. A complete scan that looked for at least as many types as the one before
+    /// also says what is gone; findings that are in none of their places any more are fixed.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn summary(&mut self, scan: &Scan, summary: &Summary) -> Result<(), CaseError> {
+        let types = i64::try_from(summary.rules.types).unwrap_or(i64::MAX);
+        self.transaction.execute(
+            "UPDATE scan SET version = ?2, rules = ?3, types = ?4, complete = ?5, summary = ?6
+             WHERE id = ?1",
+            params![
+                scan.id,
+                summary.version,
+                summary.rules.hash,
+                types,
+                summary.complete,
+                serde_json::to_string(summary).unwrap_or_default()
+            ],
+        )?;
+        for input in &summary.inputs {
+            self.image(scan, input)?;
+        }
+        if !summary.complete {
+            return Ok(());
+        }
+        self.transaction.execute(
+            "UPDATE location SET gone = 1
+             WHERE image_id IN (SELECT image_id FROM scanned WHERE scan_id = ?1)
+               AND scan_id <> ?1 AND gone = 0
+               AND ?2 >= (SELECT types FROM scan WHERE id = location.scan_id)",
+            params![scan.id, types],
+        )?;
+        self.transaction.execute(
+            "DELETE FROM accepts WHERE scan_id <> ?1
+               AND image_id IN (SELECT image_id FROM scanned WHERE scan_id = ?1)
+               AND ?2 >= (SELECT types FROM scan WHERE id = accepts.scan_id)",
+            params![scan.id, types],
+        )?;
+        self.transaction.execute(
+            "UPDATE finding SET status = 'fixed' WHERE status IN ('open', 'accepted')
+               AND id IN (SELECT finding_id FROM location WHERE gone = 1)
+               AND NOT EXISTS (SELECT 1 FROM location WHERE finding_id = finding.id AND gone = 0)",
+            [],
+        )?;
+        Ok(())
+    }
+
+    /// Takes a public key that lies on a disk. It lets somebody in only where a server looks for
+    /// it; copies beside private keys and lists of known hosts do not.
+    fn authorized(
+        &mut self,
+        scan: &Scan,
+        finding: &Finding,
+        (image, asset): (i64, i64),
+    ) -> Result<(), CaseError> {
+        let place = &finding.occurrence;
+        let path = place.path.as_deref().unwrap_or("");
+        let file = file_of(path).to_ascii_lowercase();
+        let text = |name: &str| finding.details.get(name).and_then(|value| value.as_str());
+        let listed = file.ends_with("authorized_keys") || file == "authorized_keys2";
+        let Some(public_key) = text("public_key").filter(|_| listed) else {
+            return Ok(());
+        };
+        let deleted = place
+            .state
+            .as_deref()
+            .is_some_and(|state| state != "allocated");
+        let confidence = match confidence_of(text("options").unwrap_or("")) {
+            live if !deleted => live,
+            once => once.min(DELETED),
+        };
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO accepts SELECT uid, ?2, ?3, 'authorized_keys', ?4, ?5, ?6, ?7, ?8
+                 FROM asset WHERE id = ?1
+                 ON CONFLICT DO UPDATE SET confidence = max(confidence, excluded.confidence),
+                     evidence = excluded.evidence",
+            )?
+            .execute(params![
+                asset,
+                public_key,
+                login_of(path),
+                confidence,
+                format!("{path} at {:#x}", place.offset),
+                self.source_id,
+                image,
+                scan.id
+            ])?;
+        Ok(())
+    }
+
+    /// The image of this name and its asset.
+    fn image(&mut self, scan: &Scan, input: &str) -> Result<(i64, i64), CaseError> {
+        let known: Option<(i64, i64)> = self
+            .transaction
+            .prepare_cached("SELECT id, asset_id FROM image WHERE input = ?1")?
+            .query_row([input], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let (image, asset) = match (known, scan.asset) {
+            (Some((image, asset)), None) => (image, asset),
+            (Some((image, _)), Some(asset)) => {
+                self.transaction
+                    .prepare_cached("UPDATE image SET asset_id = ?2 WHERE id = ?1")?
+                    .execute([image, asset])?;
+                (image, asset)
+            }
+            (None, asset) => {
+                let asset = match asset {
+                    Some(asset) => asset,
+                    None => self.asset_of_input(input)?,
+                };
+                self.transaction
+                    .prepare_cached(
+                        "INSERT INTO image (input, file, asset_id) VALUES (?1, ?2, ?3)",
+                    )?
+                    .execute(params![input, file_of(input), asset])?;
+                (self.transaction.last_insert_rowid(), asset)
+            }
+        };
+        self.transaction
+            .prepare_cached("INSERT OR IGNORE INTO scanned VALUES (?1, ?2)")?
+            .execute([image, scan.id])?;
+        Ok((image, asset))
+    }
+
+    /// An image that a table of images names without its folders, or an asset of its own.
+    fn asset_of_input(&mut self, input: &str) -> Result<i64, CaseError> {
+        let file = file_of(input);
+        let listed: Option<i64> = self
+            .transaction
+            .query_row(
+                "SELECT asset_id FROM image WHERE input = ?1",
+                [file],
+                |row| row.get(0),
+            )
+            .optional()?;
+        listed.map_or_else(|| self.asset_named(&format!("image:{input}")), Ok)
+    }
+
+    fn deployment(&mut self, id: &str) -> Result<i64, CaseError> {
+        let lower = id.to_ascii_lowercase();
+        let (service, cloud) = if lower.starts_with("arn:") {
+            ("cfn.stack", "aws")
+        } else if lower.contains("/microsoft.resources/deployments/") {
+            ("arm.deployment", "azure")
+        } else {
+            ("deployment", "")
+        };
+        let asset = self
+            .transaction
+            .prepare_cached(
+                "INSERT INTO asset (uid, kind, service, cloud, name) VALUES (?1, 'deployment', ?2, ?3, ?1)
+                 ON CONFLICT DO UPDATE SET kind = 'deployment', service = excluded.service
+                 RETURNING id",
+            )?
+            .query_row(params![lower, service, cloud], |row| row.get(0))?;
+        Ok(asset)
+    }
+
+    fn secret(&mut self, finding: &Finding) -> Result<i64, CaseError> {
+        let text = |map: &serde_json::Map<String, serde_json::Value>, key: &str| {
+            map.get(key)
+                .and_then(|value| value.as_str())
+                .map(str::to_owned)
+        };
+        let expires = finding.expires.as_deref();
+        let expires = expires.and_then(|text| text.parse::<jiff::Timestamp>().ok());
+        let protected = finding.details.get("encrypted") == Some(&true.into());
+        let id: i64 = self
+            .transaction
+            .prepare_cached(
+                "INSERT INTO secret (fingerprint, type, variant, family, severity, verdict, preview,
+                     protected, public_key, key_id, expires, identity, details)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+                 ON CONFLICT DO UPDATE SET severity = excluded.severity, verdict = excluded.verdict,
+                     public_key = coalesce(excluded.public_key, public_key),
+                     key_id = coalesce(excluded.key_id, key_id),
+                     expires = coalesce(excluded.expires, expires),
+                     protected = min(protected, excluded.protected)
+                 RETURNING id",
+            )?
+            .query_row(
+                params![
+                    finding.fingerprint,
+                    finding.secret_type,
+                    finding.variant,
+                    family(&finding.secret_type),
+                    rank(finding.severity),
+                    finding.verdict.name(),
+                    finding.secret.preview,
+                    protected,
+                    text(&finding.details, "public_key"),
+                    text(&finding.identity, "key_id"),
+                    expires.map(jiff::Timestamp::as_second),
+                    serde_json::to_string(&finding.identity).unwrap_or_default(),
+                    serde_json::to_string(&finding.details).unwrap_or_default()
+                ],
+                |row| row.get(0),
+            )?;
+        if let Some((name, kind)) = finding.target.as_ref().and_then(claim) {
+            self.transaction
+                .prepare_cached("INSERT OR IGNORE INTO claim VALUES (?1, ?2, ?3)")?
+                .execute(params![id, name, kind])?;
+        }
+        Ok(id)
+    }
+}
+
+/// The name under which the estate knows what a secret opens. A bare word names nothing, and this
+/// machine itself is no target.
+fn claim(target: &Target) -> Option<(String, &str)> {
+    let host = target.endpoint.as_deref().unwrap_or(&target.name);
+    let host = host.split_once("://").map_or(host, |(_, rest)| rest);
+    let host = host.split(['/', ':', ',']).next().unwrap_or(host);
+    let is_here = host.eq_ignore_ascii_case("localhost")
+        || host.starts_with("127.")
+        || host == "::1"
+        || host == "0.0.0.0";
+    let kind = target.kind.as_str();
+    let name = match kind {
+        "storage-account" => format!("azure-storage:{}", target.name),
+        "s3-bucket" => format!("s3:{}", target.name),
+        "gcs-bucket" => format!("gcs:{}", target.name),
+        "host" | "database" | "sql-database" | "postgresql-server" | "mysql-server"
+        | "mariadb-server" | "cosmos-account" | "cosmos-cluster" | "rds-instance"
+        | "rds-cluster" | "rds-proxy" | "redshift-cluster" => {
+            if is_here || !host.contains('.') {
+                return None;
+            }
+            match host.parse::<std::net::Ipv4Addr>() {
+                Ok(_) => format!("address:{host}"),
+                Err(_) => format!("host:{host}"),
+            }
+        }
+        _ => format!("{kind}:{}", target.name),
+    };
+    Some((name.to_ascii_lowercase(), kind))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_a_name_and_this_machine_is_none() {
+        let name = |kind: &str, name: &str, endpoint: Option<&str>| {
+            let target = Target {
+                kind: kind.to_owned(),
+                name: name.to_owned(),
+                endpoint: endpoint.map(str::to_owned),
+            };
+            claim(&target).map(|(name, _)| name)
+        };
+        let host = Some("tcp://Crm.Database.Windows.Net,1433");
+        assert_eq!(
+            name("sql-database", "crm", host).as_deref(),
+            Some("host:crm.database.windows.net")
+        );
+        assert_eq!(
+            name("database", "10.0.0.4", None).as_deref(),
+            Some("address:10.0.0.4")
+        );
+        assert_eq!(name("database", "localhost", None), None);
+        assert_eq!(name("host", "127.0.0.1", None), None);
+        assert_eq!(name("host", "db", None), None);
+        assert_eq!(
+            name("storage-account", "AcmeLogs", None).as_deref(),
+            Some("azure-storage:acmelogs")
+        );
+    }
+}

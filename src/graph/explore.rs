@@ -1,0 +1,428 @@
+//! The explorer: questions about the graph in one line of text, compiled to bound SQL.
+//!
+//! ```text
+//! query  = "find" node { edge node } [ "limit" number ]
+//! node   = kind [ "[" filter { "," filter } "]" ]
+//! kind   = vm | storage | database | identity | deployment | asset | secret
+//! edge   = "-has->"            an asset holds a secret
+//!        | "-opens->"          a secret opens an asset
+//!        | "-opens{m..n}->"    over m to n machines, each opened with a secret of the one before
+//! filter = name | name op value,   op = "=" "!=" ">=" "<=" ">" "<" "~" (GLOB pattern)
+//!          value = word or "text in quotes"; words with bars between them are alternatives
+//! ```
+//!
+//! `find vm[exposed, vuln>=high] -has-> secret[type=ssh-private-key] -opens{1..3}-> vm`
+//!
+//! Values never become part of the SQL: they are bound. Names come from fixed tables.
+
+mod parse;
+
+use rusqlite::{Connection, params_from_iter};
+
+use super::grid::{self, Grid};
+use crate::case::CaseError;
+use parse::{Edge, Filter, Kind, Node, Query};
+
+/// The templates of the published document, by name, as queries; and further ones.
+pub const TEMPLATES: &[(&str, &str)] = &[
+    (
+        "VM with plaintext secret that can authenticate to another VM",
+        "find vm[cloud=azure|aws|gcp] -has-> secret -opens-> vm",
+    ),
+    (
+        "VM with plaintext secret that can authenticate to a storage account",
+        "find vm[cloud=azure|aws|gcp] -has-> secret -opens-> storage",
+    ),
+    (
+        "VM with plaintext secret that can authenticate to an SQL database",
+        "find vm[cloud=azure|aws|gcp] -has-> secret -opens-> database",
+    ),
+    (
+        "Deployment with plaintext secret that can authenticate to a resource",
+        "find deployment -has-> secret -opens-> asset",
+    ),
+    (
+        "Exposed vulnerable machine that leads to another over at most three",
+        "find vm[exposed, vuln>=high] -has-> secret[family=ssh] -opens{1..3}-> vm",
+    ),
+    (
+        "Machine with a secret that never expires",
+        "find vm -has-> secret[!expires]",
+    ),
+];
+
+/// Columns of an asset that filters may name, and their form.
+const ASSET: &[(&str, &str)] = &[
+    ("exposed", "exposed"),
+    ("vuln", "vuln"),
+    ("cloud", "cloud"),
+    ("name", "name"),
+    ("uid", "uid"),
+    ("service", "service"),
+    ("account", "account"),
+    ("region", "region"),
+    ("ports", "ports"),
+    ("running", "running"),
+    ("sensitive", "sensitive"),
+    ("stub", "stub"),
+];
+/// Those of a secret.
+const SECRET: &[(&str, &str)] = &[
+    ("type", "type"),
+    ("variant", "variant"),
+    ("family", "family"),
+    ("severity", "severity"),
+    ("verdict", "verdict"),
+    ("fingerprint", "fingerprint"),
+    ("public_key", "public_key"),
+    ("key_id", "key_id"),
+    ("protected", "protected"),
+    ("expires", "expires"),
+    ("revoked", "revoked"),
+];
+/// Words for levels, in columns that hold numbers.
+const LEVELS: &[&str] = &["none", "low", "medium", "high", "critical"];
+
+/// A query as SQL with its values apart.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Compiled {
+    /// The statement.
+    pub sql: String,
+    /// What is bound to it.
+    pub values: Vec<String>,
+    /// Most rows, if the query says so.
+    pub limit: Option<usize>,
+}
+
+/// Compiles a query.
+///
+/// # Errors
+/// When the text is no query; the message says where and what was expected.
+pub fn compile(text: &str) -> Result<Compiled, CaseError> {
+    let query = parse::query(text).map_err(CaseError::Request)?;
+    let mut values = Vec::new();
+    let mut stages = Vec::new();
+    let mut recursive = false;
+    let first = query.nodes.first();
+    let first = first.ok_or_else(|| CaseError::Request("the query names no node".to_owned()))?;
+    stages.push(format!(
+        "q0 AS (SELECT n0.id AS n0 FROM {} n0 WHERE {})",
+        table(first),
+        conditions(first, "n0", &mut values)?
+    ));
+    for (at, edge) in query.edges.iter().enumerate() {
+        let (Some(from), Some(to)) = (query.nodes.get(at), query.nodes.get(at + 1)) else {
+            break;
+        };
+        let (old, new) = (format!("n{at}"), format!("n{}", at + 1));
+        let kept: Vec<String> = (0..=at).map(|n| format!("n{n}")).collect();
+        let kept_of = |stage: &str| -> String {
+            let columns: Vec<String> = kept
+                .iter()
+                .map(|column| format!("{stage}.{column}"))
+                .collect();
+            columns.join(", ")
+        };
+        let (own, columns) = (format!("q{}", at + 1), kept.join(", "));
+        let before = format!("q{at}");
+        let joined = match edge {
+            Edge::Has => format!(
+                "{own} AS (SELECT {}, f.secret_id AS {new} FROM {before}
+                 CROSS JOIN finding f ON f.asset_id = {before}.{old} AND f.status = 'open'
+                 CROSS JOIN secret t ON t.id = f.secret_id WHERE {})",
+                kept_of(&before),
+                conditions(to, "t", &mut values)?
+            ),
+            Edge::Opens { most, .. } if *most > 1 && at > 0 => {
+                recursive = true;
+                let (Edge::Opens { least, most }, holder) = (edge, format!("n{}", at - 1)) else {
+                    break;
+                };
+                format!(
+                    "r{at}({columns}, node, depth) AS (
+                         SELECT {}, l.dst, 1 FROM {before}
+                         CROSS JOIN lateral l ON l.src = {before}.{holder} AND l.secret_id = {before}.{old}
+                         WHERE l.confidence >= {threshold} AND (l.expires IS NULL OR l.expires > unixepoch())
+                         UNION SELECT {}, l.dst, r.depth + 1 FROM r{at} r
+                         CROSS JOIN lateral l ON l.src = r.node
+                         WHERE r.depth < {most} AND l.confidence >= {threshold}
+                           AND l.dst <> r.{holder} AND (l.expires IS NULL OR l.expires > unixepoch())),
+                     {own} AS (SELECT DISTINCT {}, r.node AS {new} FROM r{at} r
+                         CROSS JOIN asset t ON t.id = r.node WHERE r.depth >= {least} AND {})",
+                    kept_of(&before),
+                    kept_of("r"),
+                    kept_of("r"),
+                    conditions(to, "t", &mut values)?,
+                    threshold = super::THRESHOLD,
+                )
+            }
+            Edge::Opens { .. } if at > 0 => format!(
+                "{own} AS (SELECT {}, l.dst AS {new} FROM {before}
+                 CROSS JOIN lateral l ON l.src = {before}.n{} AND l.secret_id = {before}.{old}
+                 CROSS JOIN asset t ON t.id = l.dst
+                 WHERE l.confidence >= {} AND (l.expires IS NULL OR l.expires > unixepoch()) AND {})",
+                kept_of(&before),
+                at - 1,
+                super::THRESHOLD,
+                conditions(to, "t", &mut values)?
+            ),
+            Edge::Opens { most, .. } => {
+                if *most > 1 {
+                    return Err(CaseError::Request(
+                        "several hops need a machine that holds the secret: find vm -has-> secret -opens{1..3}-> vm"
+                            .to_owned(),
+                    ));
+                }
+                format!(
+                    "{own} AS (SELECT {}, a.asset_id AS {new} FROM {before}
+                     CROSS JOIN auth a ON a.secret_id = {before}.{old} AND a.confidence >= {}
+                     CROSS JOIN asset t ON t.id = a.asset_id WHERE {})",
+                    kept_of(&before),
+                    super::THRESHOLD,
+                    conditions(to, "t", &mut values)?
+                )
+            }
+        };
+        check(edge, from, to)?;
+        stages.push(joined);
+    }
+    let last = query.edges.len();
+    let (columns, joins) = shown(&query);
+    let sql = format!(
+        "WITH {}{} SELECT {} FROM q{last} {}",
+        if recursive { "RECURSIVE " } else { "" },
+        stages.join(", "),
+        columns.join(", "),
+        joins.join(" "),
+    );
+    Ok(Compiled {
+        sql,
+        values,
+        limit: query.limit,
+    })
+}
+
+/// An asset has, a secret opens.
+fn check(edge: &Edge, from: &Node, to: &Node) -> Result<(), CaseError> {
+    let fits = match edge {
+        Edge::Has => from.kind != Kind::Secret && to.kind == Kind::Secret,
+        Edge::Opens { .. } => from.kind == Kind::Secret && to.kind != Kind::Secret,
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(CaseError::Request(
+        "an edge joins the wrong kinds: an asset -has-> secret, a secret -opens-> an asset"
+            .to_owned(),
+    ))
+}
+
+fn table(node: &Node) -> &'static str {
+    if node.kind == Kind::Secret {
+        "secret"
+    } else {
+        "asset"
+    }
+}
+
+/// The columns of every node, and where each secret lies.
+fn shown(query: &Query) -> (Vec<String>, Vec<String>) {
+    let last = query.edges.len();
+    let (mut columns, mut joins) = (Vec::new(), Vec::new());
+    for (at, node) in query.nodes.iter().enumerate() {
+        joins.push(format!(
+            "CROSS JOIN {} d{at} ON d{at}.id = q{last}.n{at}",
+            table(node)
+        ));
+        let suffix = if at == 0 {
+            String::new()
+        } else {
+            format!("_{}", at + 1)
+        };
+        if node.kind != Kind::Secret {
+            columns.push(format!("d{at}.uid AS {}{suffix}", node.kind.name()));
+            continue;
+        }
+        for column in ["type", "preview", "fingerprint"] {
+            columns.push(format!("d{at}.{column} AS secret{suffix}_{column}"));
+        }
+        let place = "coalesce(nullif(l.path, ''), l.pointer, '') || ' at ' || l.offset";
+        match query.edges.get(at) {
+            // The edge knows its evidence.
+            Some(Edge::Opens { most: 1, .. }) if at > 0 => {
+                joins.push(format!(
+                    "CROSS JOIN lateral e{at} ON e{at}.src = q{last}.n{} AND e{at}.dst = q{last}.n{}
+                     AND e{at}.secret_id = q{last}.n{at}",
+                    at - 1,
+                    at + 1
+                ));
+                columns.push(format!(
+                    "(SELECT {place} FROM location l WHERE l.id = e{at}.place) AS secret{suffix}_location"
+                ));
+                columns.push(format!(
+                    "e{at}.how || ' ' || e{at}.confidence || ': ' || (SELECT evidence FROM auth
+                      WHERE secret_id = e{at}.secret_id AND asset_id = e{at}.dst AND how = e{at}.how)
+                     AS evidence{suffix}"
+                ));
+            }
+            _ if at > 0 => columns.push(format!(
+                "(SELECT {place} FROM finding f JOIN location l ON l.finding_id = f.id AND l.gone = 0
+                  WHERE f.asset_id = q{last}.n{} AND f.secret_id = q{last}.n{at} LIMIT 1)
+                 AS secret{suffix}_location",
+                at - 1
+            )),
+            _ => {}
+        }
+    }
+    (columns, joins)
+}
+
+fn conditions(node: &Node, alias: &str, values: &mut Vec<String>) -> Result<String, CaseError> {
+    let mut all = Vec::new();
+    if !matches!(node.kind, Kind::Secret | Kind::Asset) {
+        all.push(format!("{alias}.kind = '{}'", node.kind.name()));
+    }
+    let columns = if node.kind == Kind::Secret {
+        SECRET
+    } else {
+        ASSET
+    };
+    for filter in &node.filters {
+        let Filter {
+            name,
+            negated,
+            test,
+        } = filter;
+        let column = columns.iter().find(|(known, _)| known == name);
+        let (_, column) = column.ok_or_else(|| {
+            let known: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+            CaseError::Request(format!(
+                "`{name}` is no property of {}; there are {}",
+                node.kind.name(),
+                known.join(", ")
+            ))
+        })?;
+        let column = format!("{alias}.{column}");
+        let test = match test {
+            None => format!("coalesce({column}, 0) NOT IN (0, '')"),
+            Some((operator, alternatives)) => {
+                let tests: Vec<String> = alternatives
+                    .iter()
+                    .map(|value| {
+                        values.push(level(name, value));
+                        // Numbers compare as numbers, whatever the text was.
+                        let bound = if is_number(name) {
+                            format!("CAST(?{} AS INTEGER)", values.len())
+                        } else {
+                            format!("?{}", values.len())
+                        };
+                        format!("{column} {operator} {bound}")
+                    })
+                    .collect();
+                let joint = if *operator == "<>" { " AND " } else { " OR " };
+                format!("({})", tests.join(joint))
+            }
+        };
+        all.push(if *negated {
+            format!("NOT ({test})")
+        } else {
+            test
+        });
+    }
+    if all.is_empty() {
+        all.push("1".to_owned());
+    }
+    Ok(all.join(" AND "))
+}
+
+fn is_number(name: &str) -> bool {
+    matches!(
+        name,
+        "exposed"
+            | "vuln"
+            | "severity"
+            | "running"
+            | "sensitive"
+            | "stub"
+            | "protected"
+            | "revoked"
+            | "expires"
+    )
+}
+
+/// `high` as the number it is stored as.
+fn level(name: &str, value: &str) -> String {
+    if !is_number(name) {
+        return value.to_owned();
+    }
+    match value {
+        "yes" | "true" => "1".to_owned(),
+        "no" | "false" => "0".to_owned(),
+        _ => LEVELS
+            .iter()
+            .position(|known| *known == value)
+            .map_or_else(|| value.to_owned(), |level| level.to_string()),
+    }
+}
+
+/// Runs a query; `limit` holds where the query does not say less.
+///
+/// # Errors
+/// When the text is no query, or the database fails.
+pub fn run(connection: &Connection, text: &str, limit: usize) -> Result<Grid, CaseError> {
+    let compiled = compile(text)?;
+    let limit = compiled.limit.map_or(limit, |own| own.min(limit));
+    grid::query(
+        connection,
+        &compiled.sql,
+        params_from_iter(&compiled.values),
+        limit,
+    )
+}
+
+/// The query of a template, by its name.
+#[must_use]
+pub fn template(name: &str) -> Option<&'static str> {
+    let found = TEMPLATES
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name));
+    found.map(|(_, query)| *query)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_bound_and_never_written_into_the_statement() {
+        let hostile = "find vm[name=\"x' OR 1=1; DROP TABLE asset; --\"] -has-> secret[type~ssh*]";
+        let compiled = compile(hostile).unwrap();
+        assert!(
+            !compiled.sql.contains("DROP") && !compiled.sql.contains("ssh"),
+            "{}",
+            compiled.sql
+        );
+        assert_eq!(compiled.values, ["x' OR 1=1; DROP TABLE asset; --", "ssh*"]);
+    }
+
+    #[test]
+    fn every_template_compiles_and_nonsense_is_explained() {
+        for (name, query) in TEMPLATES {
+            compile(query).unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+        for (text, part) in [
+            ("", "expected `find`"),
+            ("find", "expected a kind"),
+            ("find cat", "expected a kind"),
+            ("find vm[colour=red]", "`colour` is no property"),
+            ("find vm -has-> vm", "wrong kinds"),
+            ("find vm -opens-> vm", "wrong kinds"),
+            ("find vm -has-> secret -opens{3..1}-> vm", "range"),
+            ("find vm[name=\"x", "quote"),
+            ("find vm junk", "expected"),
+        ] {
+            let error = compile(text).unwrap_err().to_string();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+}
