@@ -40,10 +40,12 @@ pub mod path;
 pub mod seam;
 pub mod xfs;
 
+mod budget;
 mod content;
 mod error;
 mod layout;
 mod piece;
+mod superblock;
 mod warning;
 
 pub use content::Content;

@@ -26,6 +26,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, OnceLock};
 
 use super::seam::{Seam, Seams};
+use super::superblock::CopiedSuperblock;
 use super::{Claim, Encoded, FileSystem, Name, Node, NodeId, Part, Run, VolumeError, Warnings};
 use claim::Survey;
 use inode::Inode;
@@ -55,12 +56,8 @@ impl Btrfs {
 
     /// Opens a file system whose beginning is lost by a copy of its superblock.
     pub fn open_copy(part: &Part) -> Option<Result<Self, VolumeError>> {
-        let (fs, at) = Superblock::copy(part)?;
         let warnings = Warnings::default();
-        warnings.add(format!(
-            "the Btrfs superblock at {:#x} is lost; its copy at {at:#x} was used instead",
-            superblock::PLACES[0]
-        ));
+        let fs = Superblock::find_copy(part, &warnings)?;
         Some(Ok(Self::with(part, fs, warnings)))
     }
 

@@ -11,10 +11,11 @@ mod walk;
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
-use super::fat::chain::{Budget, Layout, Table};
+use super::budget::Budget;
+use super::fat::chain::{Layout, Table};
 use super::field::u8_at;
 use super::file_system::NodeKind;
-use super::path::Directories;
+use super::path::{self, Directories};
 use super::{
     Claim, Encoded, FileSystem, Name, Node, NodeId, Part, ReadAt, Run, RunKind, VolumeError,
     Warnings,
@@ -64,13 +65,6 @@ impl ExFat {
     }
 
     fn with(part: &Part, boot: Boot, warnings: Warnings) -> Self {
-        if boot.end() > part.len() {
-            warnings.add(format!(
-                "the file system ends at {:#x}, beyond its volume at {:#x}: the image is truncated",
-                boot.end(),
-                part.len()
-            ));
-        }
         let mut opened = Self {
             part: part.clone(),
             boot,
@@ -100,7 +94,7 @@ impl ExFat {
 
     fn structures(&self) -> &Structures {
         self.structures.get_or_init(|| {
-            let (mut table, mut budget) = (self.table(), Budget::of(self.boot.clusters));
+            let (mut table, mut budget) = (self.table(), Budget::of_clusters(self.boot.clusters));
             let mut of = |content: Option<Content>| {
                 let mut clusters = Vec::new();
                 if let Some(content) = content {
@@ -195,7 +189,7 @@ impl FileSystem for ExFat {
 
     fn runs(&self, visit: &mut dyn FnMut(&Run)) {
         let mut table = self.table();
-        let mut budget = Budget::of(self.boot.clusters);
+        let mut budget = Budget::of_clusters(self.boot.clusters);
         let root = self.root_clusters(&mut table, &mut budget);
         let whole = Content {
             valid: u64::MAX,
@@ -227,24 +221,16 @@ impl FileSystem for ExFat {
                 directories.add(node, parent, &entry.name, entry.deleted);
             }
             if wanted.contains(&node) {
-                found.push((node, parent, entry.name.clone(), entry.deleted));
+                found.push(path::Entry {
+                    node,
+                    parent,
+                    name: entry.name.clone(),
+                    deleted: entry.deleted,
+                });
             }
         });
-        let named = found.into_iter().map(|(node, parent, name, deleted)| {
-            let (path, lost) = directories.path(parent, &name);
-            let deleted = deleted || lost;
-            Name {
-                node,
-                path,
-                deleted,
-            }
-        });
-        let root = wanted.contains(&ROOT).then(|| Name {
-            node: ROOT,
-            path: "/".to_owned(),
-            deleted: false,
-        });
-        root.into_iter().chain(named).collect()
+        // A number is a place, which a deleted entry has to itself.
+        directories.names(wanted, found, |_| false)
     }
 
     fn node(&self, id: NodeId) -> Option<Node> {

@@ -19,6 +19,8 @@ mod superblock;
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
+use super::budget::Budget;
+use super::superblock::{CopiedSuperblock, warn_of_journal};
 use super::{
     Claim, Encoded, FileSystem, Name, Node, NodeId, Part, ReadAt, Run, RunKind, VolumeError,
     Warnings,
@@ -27,7 +29,7 @@ use claim::Structure;
 use group::Group;
 use inode::{Inode, RESIZE};
 use journal::Journal;
-use map::{ATTRIBUTES, Budget};
+use map::ATTRIBUTES;
 use superblock::{Superblock, incompat, ro_compat};
 
 /// An ext file system.
@@ -52,35 +54,15 @@ impl Ext {
 
     /// Opens a file system whose beginning is lost by the copy of its superblock.
     pub fn open_copy(part: &Part) -> Option<Result<Self, VolumeError>> {
-        let (fs, at) = Superblock::copy(part)?;
         let warnings = Warnings::default();
-        warnings.add(format!(
-            "the ext superblock at 0x400 is lost; its copy at {at:#x} was used instead"
-        ));
+        let fs = Superblock::find_copy(part, &warnings)?;
         Some(Ok(Self::with(part, fs, warnings)))
     }
 
     fn with(part: &Part, fs: Superblock, warnings: Warnings) -> Self {
-        let unknown = fs.incompat & !incompat::KNOWN;
-        if unknown != 0 {
-            warnings.add(format!(
-                "the ext superblock names features that are not known here ({unknown:#x}): files \
-                 may be missing"
-            ));
-        }
-        let end = fs.blocks.saturating_mul(fs.block_size);
-        if end > part.len() {
-            warnings.add(format!(
-                "the file system ends at {end:#x}, beyond its volume at {:#x}: the image is \
-                 truncated",
-                part.len()
-            ));
-        }
+        Superblock::warn_of_unknown(u64::from(fs.incompat & !incompat::KNOWN), &warnings);
         if fs.has(incompat::RECOVER) {
-            warnings.add(
-                "the file system was not unmounted: its newest changes are only in its journal, \
-                 which is searched but not replayed",
-            );
+            warn_of_journal(&warnings);
         }
         if fs.ro_compat & ro_compat::BIGALLOC != 0 {
             warnings.add(format!(
@@ -179,7 +161,7 @@ impl FileSystem for Ext {
     }
 
     fn runs(&self, visit: &mut dyn FnMut(&Run)) {
-        let mut budget = Budget::of(self.fs.blocks);
+        let mut budget = Budget::of_blocks(self.fs.blocks);
         let mut counts = Counts::default();
         self.inodes(&mut |inode| {
             self.note(&inode, &mut counts);

@@ -11,14 +11,15 @@ mod walk;
 
 use std::collections::HashSet;
 
+use super::budget::Budget;
 use super::file_system::NodeKind;
-use super::path::Directories;
+use super::path::{self, Directories};
 use super::{
     Claim, Encoded, FileSystem, Name, Node, NodeId, Part, ReadAt, Run, RunKind, VolumeError,
     Warnings,
 };
 use boot::{Boot, Root, Width};
-use chain::{Budget, Layout, Link, Table};
+use chain::{Layout, Link, Table};
 use entry::Entry;
 use walk::ROOT;
 
@@ -192,7 +193,7 @@ impl FileSystem for Fat {
 
     fn runs(&self, visit: &mut dyn FnMut(&Run)) {
         let mut table = self.table();
-        let mut budget = Budget::of(self.boot.clusters);
+        let mut budget = Budget::of_clusters(self.boot.clusters);
         self.root_runs(&mut table, &mut budget, visit);
         self.walk(&mut |entry, _| self.runs_of(entry, &mut table, &mut budget, visit));
     }
@@ -206,24 +207,16 @@ impl FileSystem for Fat {
                 directories.add(node, parent, &entry.name, entry.deleted);
             }
             if wanted.contains(&node) {
-                found.push((node, parent, entry.name.clone(), entry.deleted));
+                found.push(path::Entry {
+                    node,
+                    parent,
+                    name: entry.name.clone(),
+                    deleted: entry.deleted,
+                });
             }
         });
-        let named = found.into_iter().map(|(node, parent, name, deleted)| {
-            let (path, lost) = directories.path(parent, &name);
-            let deleted = deleted || lost;
-            Name {
-                node,
-                path,
-                deleted,
-            }
-        });
-        let root = wanted.contains(&ROOT).then(|| Name {
-            node: ROOT,
-            path: "/".to_owned(),
-            deleted: false,
-        });
-        root.into_iter().chain(named).collect()
+        // A number is a place, which a deleted entry has to itself.
+        directories.names(wanted, found, |_| false)
     }
 
     fn node(&self, id: NodeId) -> Option<Node> {
@@ -238,7 +231,7 @@ impl FileSystem for Fat {
         let mut size = entry.size;
         if entry.is_directory {
             // Its entry says 0.
-            let (mut table, mut budget) = (self.table(), Budget::of(self.boot.clusters));
+            let (mut table, mut budget) = (self.table(), Budget::of_clusters(self.boot.clusters));
             size = 0;
             self.runs_of(&entry, &mut table, &mut budget, &mut |run| {
                 size = size.saturating_add(run.len);

@@ -70,15 +70,6 @@ impl Ntfs {
     }
 
     fn with(part: &Part, boot: Boot, warnings: Warnings) -> Result<Self, VolumeError> {
-        use super::ReadAt;
-
-        if boot.end > part.len() {
-            warnings.add(format!(
-                "the file system ends at {:#x}, beyond its volume at {:#x}: the image is truncated",
-                boot.end,
-                part.len()
-            ));
-        }
         let mft = Mft::open(part, &boot, &warnings)?;
         let mut ntfs = Self {
             part: part.clone(),

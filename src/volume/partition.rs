@@ -99,18 +99,20 @@ pub fn volumes(disk: &Disk) -> Volumes {
     }
     let logical = lvm::volumes(disk, &found, &warnings);
     found.extend(logical);
+    let missing = found
+        .iter()
+        .filter_map(|volume| missing(volume, disk.len(), &warnings))
+        .collect();
     Volumes {
-        missing: found
-            .iter()
-            .filter_map(|volume| missing(volume, disk.len()))
-            .collect(),
+        missing,
         volumes: found,
         warnings: warnings.list(),
     }
 }
 
-/// What of a volume, or of the file system on it, lies behind the end of the disk.
-fn missing(volume: &Volume, end: u64) -> Option<String> {
+/// What of a volume, or of the file system on it, lies behind the end of the disk. A file system
+/// that only ends behind its volume is warned of.
+fn missing(volume: &Volume, end: u64, warnings: &Warnings) -> Option<String> {
     let part = &volume.part;
     // A protective entry says no more than that the whole disk is in use.
     let is_protective = volume.scheme == Scheme::Mbr && volume.kind == mbr::PROTECTIVE;
@@ -131,15 +133,23 @@ fn missing(volume: &Volume, end: u64) -> Option<String> {
     };
     // A file system may be longer than its volume by mistake; then its end lies on the disk too.
     let over = file_system.end()?.checked_sub(part.len())?;
-    let fits = last.checked_add(over).is_some_and(|last| last <= end);
-    (over > 0 && !fits).then(|| {
-        format!(
-            "the {} file system of {what} ends {over:#x} bytes behind the volume's end at \
-             {last:#x}, and the image ends at {end:#x}: those bytes were not searched, because the \
-             image was cut short",
-            file_system.name()
-        )
-    })
+    if over == 0 {
+        return None;
+    }
+    let too_long = format!(
+        "the {} file system of {what} ends {over:#x} bytes behind the volume's end at {last:#x}",
+        file_system.name()
+    );
+    if last.checked_add(over).is_some_and(|last| last <= end) {
+        warnings.add(format!(
+            "{too_long}: the volume was made shorter, or the table is wrong"
+        ));
+        return None;
+    }
+    Some(format!(
+        "{too_long}, and the image ends at {end:#x}: those bytes were not searched, because the \
+         image was cut short"
+    ))
 }
 
 /// The partitions, or none if the disk is to be taken as a whole.

@@ -3,13 +3,23 @@
 //! A file system stores a name beside the number of the directory it is in. Only directories are
 //! remembered, a few in a hundred files; a wanted file's path is then built from the root down.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::file_system::NodeId;
+use super::file_system::{Name, NodeId};
 
 /// Deepest path that is followed. Linux itself cannot open deeper ones in one call, and a
 /// damaged tree may contain itself.
 const DEPTH: usize = 256;
+
+/// An entry of a directory that names a wanted file.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) node: NodeId,
+    /// The directory it is in.
+    pub(super) parent: NodeId,
+    pub(super) name: String,
+    pub(super) deleted: bool,
+}
 
 /// Every directory's name and the directory it is in.
 #[derive(Debug)]
@@ -81,6 +91,40 @@ impl Directories {
             path.push_str(name);
         }
         (path, deleted)
+    }
+
+    /// The names that entries give to wanted files, each once, and the root's if it is wanted.
+    /// `is_reused` tells whether a number of a deleted entry belongs to another file by now.
+    pub(super) fn names(
+        &self,
+        wanted: &HashSet<NodeId>,
+        entries: Vec<Entry>,
+        is_reused: impl Fn(NodeId) -> bool,
+    ) -> Vec<Name> {
+        let mut names = Vec::new();
+        if wanted.contains(&self.root) {
+            names.push(Name {
+                node: self.root,
+                path: "/".to_owned(),
+                deleted: false,
+            });
+        }
+        let mut seen = HashSet::new();
+        for entry in entries {
+            if entry.deleted && is_reused(entry.node) {
+                continue;
+            }
+            let (path, lost) = self.path(entry.parent, &entry.name);
+            // Entries move inside a directory, and the old place keeps the same name.
+            if seen.insert((entry.node, path.clone())) {
+                names.push(Name {
+                    node: entry.node,
+                    path,
+                    deleted: entry.deleted || lost,
+                });
+            }
+        }
+        names
     }
 
     /// The path of a directory itself, if its name is known.

@@ -18,6 +18,8 @@ mod tree;
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
+use super::budget::Budget;
+use super::superblock::{CopiedSuperblock, warn_of_journal};
 use super::{
     Claim, Encoded, FileSystem, Name, Node, NodeId, Part, ReadAt, Run, RunKind, VolumeError,
     Warnings,
@@ -25,7 +27,7 @@ use super::{
 use claim::Tables;
 use group::{Chunk, Group};
 use inode::Counts;
-use map::{ATTRIBUTES, Budget};
+use map::ATTRIBUTES;
 use superblock::{Superblock, incompat};
 
 /// An XFS file system.
@@ -50,38 +52,18 @@ impl Xfs {
 
     /// Opens a file system whose beginning is lost by the superblock of another group.
     pub fn open_copy(part: &Part) -> Option<Result<Self, VolumeError>> {
-        let (fs, at) = Superblock::copy(part)?;
         let warnings = Warnings::default();
-        warnings.add(format!(
-            "the XFS superblock at 0x0 is lost; its copy at {at:#x} was used instead"
-        ));
+        let fs = Superblock::find_copy(part, &warnings)?;
         Some(Ok(Self::with(part, fs, warnings)))
     }
 
     fn with(part: &Part, fs: Superblock, warnings: Warnings) -> Self {
-        let unknown = fs.incompat & !incompat::KNOWN;
-        if unknown != 0 {
-            warnings.add(format!(
-                "the XFS superblock names features that are not known here ({unknown:#x}): files \
-                 may be missing"
-            ));
-        }
-        let end = fs.blocks.saturating_mul(fs.block_size);
-        if end > part.len() {
-            warnings.add(format!(
-                "the file system ends at {end:#x}, beyond its volume at {:#x}: the image is \
-                 truncated",
-                part.len()
-            ));
-        }
+        Superblock::warn_of_unknown(u64::from(fs.incompat & !incompat::KNOWN), &warnings);
         if fs.has(incompat::NEEDS_REPAIR) {
             warnings.add("the file system is marked as in need of repair");
         }
         if log::is_dirty(part, &fs) == Some(true) {
-            warnings.add(
-                "the file system was not unmounted: its newest changes are only in its journal, \
-                 which is searched but not replayed",
-            );
+            warn_of_journal(&warnings);
         }
         let groups = group::groups(part, &fs, &warnings);
         Self {
@@ -126,7 +108,7 @@ impl FileSystem for Xfs {
     }
 
     fn runs(&self, visit: &mut dyn FnMut(&Run)) {
-        let mut budget = Budget::of(self.fs.blocks);
+        let mut budget = Budget::of_blocks(self.fs.blocks);
         let mut counts = Counts::default();
         self.inodes(&mut counts, &mut |inode| {
             if !self.is_internal(&inode) {
@@ -158,7 +140,7 @@ impl FileSystem for Xfs {
         let mut node = inode.node()?;
         if inode.is_cleared() {
             // Its length is gone; what is left of its map says how long it was at most.
-            let mut budget = Budget::of(self.fs.blocks);
+            let mut budget = Budget::of_blocks(self.fs.blocks);
             self.map(&inode, &mut budget, &mut |run| {
                 if run.stream == 0 && run.kind != RunKind::Map {
                     node.size = run.file_offset.saturating_add(run.len);

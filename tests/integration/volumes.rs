@@ -1,7 +1,7 @@
 //! Volumes and file systems against programs that nobody here wrote: the images are made by mke2fs,
-//! debugfs, mkfs.btrfs, mkfs.xfs, mkfs.exfat, mkfs.fat, mtools, mkntfs, ntfs-3g, parted and sgdisk, and what lies
-//! where in them is told by The Sleuth Kit and `xfs_db`. No test needs a loop device; those of NTFS
-//! mount through FUSE.
+//! debugfs, mkfs.btrfs, mkfs.xfs, mkfs.exfat, mkfs.fat, mtools, mkntfs, ntfs-3g, parted and sgdisk,
+//! and what lies where in them is told by The Sleuth Kit, `xfs_db` and the tools of Btrfs. No test
+//! needs a loop device; those of NTFS mount through FUSE.
 
 mod btrfs;
 mod damage;
@@ -15,13 +15,15 @@ mod oracle;
 mod table;
 mod xfs;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 use keydredge::image::Image;
 use keydredge::volume::attribute::{Owner, attribute};
 use keydredge::volume::{Content, Disk, FileSystem, Volumes, volumes};
+
+use crate::fixture::Desk;
 
 /// Runs a program that the test cannot do without.
 pub fn run(program: &str, args: &[&str]) -> Output {
@@ -53,6 +55,16 @@ fn run_with(program: &str, args: &[&str], input: &[u8]) -> Output {
         String::from_utf8_lossy(&output.stderr)
     );
     output
+}
+
+/// Unpacks an image that the kernel has filled (`tests/data/volumes/make-*.sh`).
+fn fixture(desk: &Desk, name: &str) -> PathBuf {
+    let packed =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/volumes/{name}.img.zst"));
+    let image = desk.path("disk.img");
+    let (packed, shown) = (packed.to_str().unwrap(), image.to_str().unwrap());
+    run("zstd", &["-q", "-d", "--sparse", packed, "-o", shown]);
+    image
 }
 
 pub fn command(program: &str) -> Command {

@@ -3,7 +3,8 @@
 
 use super::node::{Key, checksum_fits};
 use crate::volume::field::{le_u16, le_u32, le_u64, text, u8_at};
-use crate::volume::{Part, ReadAt, ReadFault, VolumeError, Warnings};
+use crate::volume::superblock::CopiedSuperblock;
+use crate::volume::{Part, ReadAt, ReadFault, VolumeError};
 
 const WHAT: &str = "Btrfs superblock";
 const MAGIC: &[u8] = b"_BHRfS_M";
@@ -56,37 +57,21 @@ pub(super) struct Superblock {
     pub(super) chunks: Vec<u8>,
 }
 
-impl Superblock {
-    /// Reads the superblock, or a copy of it if it is damaged. `None` if there is none at its place.
-    pub(super) fn find(part: &Part, warnings: &Warnings) -> Option<Result<Self, VolumeError>> {
-        let [primary, ..] = PLACES;
-        if !signed(part, primary) {
-            return None;
-        }
-        let error = match Self::read(part, primary) {
-            Ok((found, true)) => return Some(Ok(found)),
-            Ok((_, false)) => VolumeError::damaged(
-                WHAT,
-                primary,
-                "a superblock that fits its checksum",
-                "another checksum",
-            ),
-            Err(error) => error,
-        };
-        if let Some((copy, at)) = Self::copy(part) {
-            warnings.add(format!("{error}; its copy at {at:#x} was used instead"));
-            return Some(Ok(copy));
-        }
-        // A wrong checksum is better than no file names, as long as the numbers make sense.
-        warnings.add(format!("{error}, and no copy of it was found"));
-        Some(Self::read(part, primary).map(|(found, _)| found))
+impl CopiedSuperblock for Superblock {
+    const WHAT: &str = WHAT;
+    const PRIMARY: u64 = PLACES[0];
+
+    fn signed(part: &Part, at: u64) -> bool {
+        at.checked_add(0x40)
+            .and_then(|at| part.read_vec(at, MAGIC.len()).ok())
+            .is_some_and(|magic| magic == MAGIC)
     }
 
     /// A copy of the superblock and where it lies, for a volume whose beginning is lost.
-    pub(super) fn copy(part: &Part) -> Option<(Self, u64)> {
+    fn copy(part: &Part) -> Option<(Self, u64)> {
         let [_, copies @ ..] = PLACES;
         let sound = |at: &u64| {
-            let read = signed(part, *at).then(|| Self::read(part, *at).ok())?;
+            let read = Self::signed(part, *at).then(|| Self::read(part, *at).ok())?;
             read.and_then(|(found, sound)| sound.then_some((found, *at)))
         };
         copies.iter().find_map(sound)
@@ -106,7 +91,9 @@ impl Superblock {
         let sound = home && checksum_fits(&raw, found.checksum).unwrap_or(true);
         Ok((found, sound))
     }
+}
 
+impl Superblock {
     fn parse(raw: &[u8]) -> Option<Self> {
         let array = |at: usize| Some(*raw.get(at..)?.first_chunk::<16>()?);
         let incompat = le_u64(raw, 0xbc)?;
@@ -212,10 +199,4 @@ fn earlier(raw: &[u8], generation: u64) -> Vec<(Root, Root)> {
     }
     found.sort_by_key(|(root, _)| std::cmp::Reverse(root.generation));
     found
-}
-
-fn signed(part: &Part, at: u64) -> bool {
-    at.checked_add(0x40)
-        .and_then(|at| part.read_vec(at, MAGIC.len()).ok())
-        .is_some_and(|magic| magic == MAGIC)
 }

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::chunk::Chunks;
 use super::node::{Key, Node, checksum_name, kind};
-use super::superblock::{Root, Superblock};
+use super::superblock::{Root, Superblock, incompat};
+use crate::volume::superblock::CopiedSuperblock;
 use crate::volume::{Part, ReadAt, Warnings};
 
 /// How often the blocks that snapshots share are gone through again, on average: one place has no
@@ -327,20 +328,7 @@ impl Store {
     /// What there is to say once about the whole file system.
     pub(super) fn tell(&self) {
         let fs = &self.fs;
-        let unknown = fs.incompat & !super::superblock::incompat::KNOWN;
-        if unknown != 0 {
-            self.warnings.add(format!(
-                "the Btrfs superblock names features that are not known here ({unknown:#x}): files \
-                 may be missing"
-            ));
-        }
-        if fs.end > self.part.len() {
-            self.warnings.add(format!(
-                "the file system ends at {:#x}, beyond its volume at {:#x}: the image is truncated",
-                fs.end,
-                self.part.len()
-            ));
-        }
+        Superblock::warn_of_unknown(fs.incompat & !incompat::KNOWN, &self.warnings);
         if fs.devices > 1 {
             self.warnings.add(format!(
                 "the file system spans {} devices, of which this is number {}: files on the \

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use super::ExFat;
 use super::entry::{Content, Entry, LEN, Reader, Special, Step};
-use crate::volume::fat::chain::{Budget, Link, Table};
+use crate::volume::budget::Budget;
+use crate::volume::fat::chain::{Link, Table};
 use crate::volume::{NodeId, ReadAt};
 
 /// Number of the root directory.
@@ -90,7 +91,7 @@ impl ExFat {
     /// Visits every entry of the tree, with the directory it is in. `deleted` is set in those below
     /// a deleted directory too.
     pub(super) fn walk(&self, visit: &mut dyn FnMut(&Entry, NodeId)) {
-        let mut budget = Budget::of(self.boot.clusters);
+        let mut budget = Budget::of_clusters(self.boot.clusters);
         let mut table = self.table();
         // A deleted directory may have had the clusters that a live one has now.
         let mut seen = HashSet::new();
@@ -177,7 +178,7 @@ impl ExFat {
     /// What the root directory says of the volume.
     pub(super) fn special(&self) -> Special {
         let mut special = Special::default();
-        let mut budget = Budget::of(self.boot.clusters);
+        let mut budget = Budget::of_clusters(self.boot.clusters);
         let root = self.root_clusters(&mut self.table(), &mut budget);
         self.raw(&root, &mut |raw, _| {
             special.add(raw);

@@ -7,11 +7,11 @@
 use std::collections::HashSet;
 
 use super::inode::{Inode, ROOT};
-use super::map::Budget;
 use super::superblock::incompat;
 use super::{Ext, inline};
+use crate::volume::budget::Budget;
 use crate::volume::field::{le_u16, le_u32, text, u8_at};
-use crate::volume::path::Directories;
+use crate::volume::path::{self, Directories};
 use crate::volume::{Name, NodeId, RunKind};
 
 /// Size of an entry without its name.
@@ -43,9 +43,9 @@ impl Ext {
     /// All names of the wanted inodes.
     pub(super) fn names_of(&self, wanted: &HashSet<NodeId>) -> Vec<Name> {
         let mut directories = Directories::new(NodeId(ROOT));
-        let mut found: Vec<(NodeId, NodeId, String, bool)> = Vec::new();
+        let mut found = Vec::new();
         let known = (!self.fs.has(incompat::FILE_TYPE)).then(|| self.directories());
-        let mut budget = Budget::of(self.fs.blocks);
+        let mut budget = Budget::of_blocks(self.fs.blocks);
         self.inodes(&mut |inode| {
             if !inode.is_directory() {
                 return;
@@ -67,45 +67,18 @@ impl Ext {
                 }
                 if is_wanted && !(is_directory && (node.0 == ROOT || matches!(&*name, "." | "..")))
                 {
-                    found.push((node, inode.id(), name, deleted));
+                    found.push(path::Entry {
+                        node,
+                        parent: inode.id(),
+                        name,
+                        deleted,
+                    });
                 }
             });
         });
-        self.paths(wanted, &directories, found)
-    }
-
-    fn paths(
-        &self,
-        wanted: &HashSet<NodeId>,
-        directories: &Directories,
-        found: Vec<(NodeId, NodeId, String, bool)>,
-    ) -> Vec<Name> {
-        let mut names = Vec::new();
-        if wanted.contains(&NodeId(ROOT)) {
-            names.push(Name {
-                node: NodeId(ROOT),
-                path: "/".to_owned(),
-                deleted: false,
-            });
-        }
-        let mut seen = HashSet::new();
-        for (node, parent, name, deleted) in found {
-            // Of a number that is in use again, an old name tells of another file.
-            if deleted && self.inode(node.0).is_some_and(|inode| !inode.deleted) {
-                continue;
-            }
-            let (path, lost) = directories.path(parent, &name);
-            // Entries move inside a directory, and the old place keeps the same name.
-            if seen.insert((node, path.clone())) {
-                let deleted = deleted || lost;
-                names.push(Name {
-                    node,
-                    path,
-                    deleted,
-                });
-            }
-        }
-        names
+        // Of a number that is in use again, an old name tells of another file.
+        let in_use = |node: NodeId| self.inode(node.0).is_some_and(|inode| !inode.deleted);
+        directories.names(wanted, found, in_use)
     }
 
     /// The numbers of all directories, for file systems whose entries do not tell.

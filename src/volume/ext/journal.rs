@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 
 use super::Ext;
 use super::inode::Inode;
-use super::map::Budget;
 use crate::volume::RunKind;
+use crate::volume::budget::Budget;
 use crate::volume::field::{be_u16, be_u32, joined};
 
 const MAGIC: u32 = 0xc03b_3998;
@@ -154,7 +154,7 @@ impl Journal {
 fn stretches(ext: &Ext, inode: &Inode) -> Vec<Stretch> {
     let mut stretches = Vec::new();
     let size = ext.fs.block_size;
-    ext.map(inode, &mut Budget::of(ext.fs.blocks), &mut |run| {
+    ext.map(inode, &mut Budget::of_blocks(ext.fs.blocks), &mut |run| {
         if run.kind == RunKind::Plain {
             let number = |bytes: u64| bytes.checked_div(size).unwrap_or(0);
             stretches.push(Stretch {

@@ -3,45 +3,11 @@
 use super::Ext;
 use super::inode::Inode;
 use super::{extent, indirect};
+use crate::volume::budget::Budget;
 use crate::volume::{NodeId, Run, RunKind};
 
 /// Stream of the block with extended attributes.
 pub(super) const ATTRIBUTES: u32 = 1;
-
-/// What a sweep may still spend. A block belongs to one live file, so a sweep that maps far more
-/// blocks than there are goes in circles; deleted files have their own share, lest their stale
-/// pointers use up that of the live ones.
-#[derive(Debug)]
-pub(super) struct Budget {
-    live: u64,
-    deleted: u64,
-}
-
-impl Budget {
-    pub(super) fn of(blocks: u64) -> Self {
-        let share = blocks.saturating_mul(2).saturating_add(4096);
-        Self {
-            live: share,
-            deleted: share,
-        }
-    }
-
-    /// Takes `count` from the share; false if there is not that much left.
-    fn take(&mut self, deleted: bool, count: u64) -> bool {
-        let share = if deleted {
-            &mut self.deleted
-        } else {
-            &mut self.live
-        };
-        match share.checked_sub(count) {
-            Some(rest) => {
-                *share = rest;
-                true
-            }
-            None => false,
-        }
-    }
-}
 
 /// Makes runs of an inode's blocks, joining what follows on.
 pub(super) struct Mapper<'a> {

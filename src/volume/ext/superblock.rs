@@ -3,12 +3,11 @@
 
 use super::checksum::crc32c;
 use crate::volume::field::{joined, le_u16, le_u32, text, u8_at};
-use crate::volume::{Part, ReadAt, ReadFault, VolumeError, Warnings};
+use crate::volume::superblock::CopiedSuperblock;
+use crate::volume::{Part, ReadAt, ReadFault, VolumeError};
 
 const WHAT: &str = "ext superblock";
 const MAGIC: u16 = 0xef53;
-/// Where the first one lies, whatever the block size.
-const PRIMARY: u64 = 1024;
 const LEN: usize = 1024;
 
 /// Features that change how structures are read (`s_feature_incompat`).
@@ -69,42 +68,30 @@ pub(super) struct Superblock {
     pub(super) seed: Option<u32>,
 }
 
-impl Superblock {
-    /// Reads the first superblock, or a copy of it if the first is damaged. `None` if the volume
-    /// does not begin with one.
-    pub(super) fn find(part: &Part, warnings: &Warnings) -> Option<Result<Self, VolumeError>> {
-        if !signed(part, PRIMARY) {
-            return None;
-        }
-        let error = match Self::read(part, PRIMARY) {
-            Ok((found, true)) => return Some(Ok(found)),
-            Ok((_, false)) => VolumeError::damaged(
-                WHAT,
-                PRIMARY,
-                "a superblock that fits its checksum",
-                "another checksum",
-            ),
-            Err(error @ VolumeError::Unsupported { .. }) => return Some(Err(error)),
-            Err(error) => error,
-        };
-        if let Some((copy, at)) = Self::copy(part) {
-            warnings.add(format!("{error}; its copy at {at:#x} was used instead"));
-            return Some(Ok(copy));
-        }
-        // A wrong checksum is better than no file names, as long as the numbers make sense.
-        warnings.add(format!("{error}, and no copy of it was found"));
-        Some(Self::read(part, PRIMARY).map(|(found, _)| found))
+impl CopiedSuperblock for Superblock {
+    const WHAT: &str = WHAT;
+    /// Whatever the block size.
+    const PRIMARY: u64 = 1024;
+
+    fn signed(part: &Part, at: u64) -> bool {
+        let magic = part.read_vec(at.saturating_add(56), 2);
+        magic.is_ok_and(|magic| le_u16(&magic, 0) == Some(MAGIC))
+            // Every file system has a block size; text with the two bytes in it has not.
+            && part
+                .read_vec(at.saturating_add(24), 1)
+                .is_ok_and(|log| u8_at(&log, 0).is_some_and(|log| log <= 6))
     }
 
     /// The copy in the second group and where it lies, for a volume whose beginning is lost.
-    pub(super) fn copy(part: &Part) -> Option<(Self, u64)> {
+    fn copy(part: &Part) -> Option<(Self, u64)> {
         // A group has as many blocks as one block has bits, unless it was made otherwise on
         // purpose; the number of the first block is 1 for the smallest size only.
         [(1024_u64, 8193_u64), (2048, 16384), (4096, 32768)]
             .into_iter()
             .find_map(|(size, block)| {
                 let at = size.checked_mul(block)?;
-                let (found, sound) = signed(part, at).then(|| Self::read(part, at).ok())??;
+                let (found, sound) =
+                    Self::signed(part, at).then(|| Self::read(part, at).ok())??;
                 let home = found.first_block(1).checked_mul(found.block_size)?;
                 (sound && found.block_size == size && home == at).then_some((found, at))
             })
@@ -130,7 +117,9 @@ impl Superblock {
             || raw.get(..1020).map(|fields| crc32c(!0, fields)) == le_u32(&raw, 1020);
         Ok((found, sound))
     }
+}
 
+impl Superblock {
     fn parse(raw: &[u8]) -> Option<Self> {
         let incompat = le_u32(raw, 96)?;
         let ro_compat = le_u32(raw, 100)?;
@@ -269,7 +258,7 @@ impl Superblock {
     /// Number of the block that a group's own structures begin with: the first, except that the
     /// superblock lies 1 KiB into the volume even where group 0 begins at block 0 of 1 KiB.
     pub(super) fn start_of(&self, group: u64) -> u64 {
-        let primary = PRIMARY.checked_div(self.block_size).unwrap_or(0);
+        let primary = Self::PRIMARY.checked_div(self.block_size).unwrap_or(0);
         self.first_block(group).max(primary)
     }
 
@@ -303,15 +292,6 @@ impl Superblock {
         };
         block.checked_mul(self.block_size)?.checked_add(within)
     }
-}
-
-fn signed(part: &Part, at: u64) -> bool {
-    let magic = part.read_vec(at.saturating_add(56), 2);
-    magic.is_ok_and(|magic| le_u16(&magic, 0) == Some(MAGIC))
-        // Every file system has a block size; text with the two bytes in it has not.
-        && part
-            .read_vec(at.saturating_add(24), 1)
-            .is_ok_and(|log| u8_at(&log, 0).is_some_and(|log| log <= 6))
 }
 
 fn is_power(number: u64, base: u64) -> bool {

@@ -1,5 +1,6 @@
 //! The allocation table: which cluster follows which. exFAT has the same, one kind wider.
 
+use crate::volume::budget::Budget;
 use crate::volume::field::{le_u16, le_u32};
 use crate::volume::{Part, ReadAt, Warnings};
 
@@ -115,39 +116,6 @@ impl<'a> Table<'a> {
         }
         let within = usize::try_from(at.checked_sub(self.start)?).ok()?;
         self.window.get(within..)
-    }
-}
-
-/// What a sweep may still spend, in clusters. A cluster belongs to one live file, so a sweep that
-/// comes by far more goes in circles.
-pub(in crate::volume) struct Budget {
-    live: u64,
-    deleted: u64,
-}
-
-impl Budget {
-    pub(in crate::volume) fn of(clusters: u64) -> Self {
-        let share = clusters.saturating_mul(2).saturating_add(1024);
-        Self {
-            live: share,
-            deleted: share,
-        }
-    }
-
-    /// Takes `count` from the share; false if there is not that much left.
-    pub(in crate::volume) fn take(&mut self, deleted: bool, count: u64) -> bool {
-        let share = if deleted {
-            &mut self.deleted
-        } else {
-            &mut self.live
-        };
-        match share.checked_sub(count) {
-            Some(rest) => {
-                *share = rest;
-                true
-            }
-            None => false,
-        }
     }
 }
 

@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use super::Fat;
 use super::boot::Root;
-use super::chain::{Budget, Link, Table};
+use super::chain::{Link, Table};
 use super::entry::{Entry, LEN, Reader, Step};
+use crate::volume::budget::Budget;
 use crate::volume::{NodeId, ReadAt};
 
 /// Number of the root directory.
@@ -36,7 +37,7 @@ impl Fat {
     /// Visits every entry of the tree, with the directory it is in. `deleted` is set in those below
     /// a deleted directory too.
     pub(super) fn walk(&self, visit: &mut dyn FnMut(&Entry, NodeId)) {
-        let mut budget = Budget::of(self.boot.clusters);
+        let mut budget = Budget::of_clusters(self.boot.clusters);
         let mut table = self.table();
         // A deleted directory may have had the clusters that a live one has now.
         let mut seen = HashSet::new();

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::Xfs;
 use super::group::{CHUNK, chunk_of};
 use super::inode::Inode;
-use super::map::Budget;
+use crate::volume::budget::Budget;
 use crate::volume::field::{be_u32, be_u64};
 use crate::volume::{Claim, ReadAt, RunKind};
 
@@ -149,7 +149,7 @@ impl Xfs {
 
     fn find_tables(&self) -> Tables {
         let mut tables = Tables::new();
-        let mut budget = Budget::of(self.fs.blocks);
+        let mut budget = Budget::of_blocks(self.fs.blocks);
         for (number, what) in &self.fs.internal {
             let Some(inode) = self.inode(*number) else {
                 continue;

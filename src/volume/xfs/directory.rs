@@ -10,9 +10,10 @@ use std::collections::HashSet;
 
 use super::Xfs;
 use super::inode::{Counts, Format, Inode};
-use super::map::{Budget, DIRECTORY_INDEX};
+use super::map::DIRECTORY_INDEX;
+use crate::volume::budget::Budget;
 use crate::volume::field::{be_u16, be_u32, be_u64, text, u8_at};
-use crate::volume::path::Directories;
+use crate::volume::path::{self, Directories};
 use crate::volume::{Name, NodeId, RunKind};
 
 /// Marks free room among entries.
@@ -49,9 +50,9 @@ impl Xfs {
     pub(super) fn names_of(&self, wanted: &HashSet<NodeId>) -> Vec<Name> {
         let root = NodeId(self.fs.root);
         let mut directories = Directories::new(root);
-        let mut found: Vec<(NodeId, NodeId, String, bool)> = Vec::new();
+        let mut found = Vec::new();
         let known = (!self.fs.has_file_type).then(|| self.directories());
-        let mut budget = Budget::of(self.fs.blocks);
+        let mut budget = Budget::of_blocks(self.fs.blocks);
         self.inodes(&mut Counts::default(), &mut |inode| {
             if !inode.is_directory() && !inode.is_cleared() {
                 return;
@@ -72,46 +73,18 @@ impl Xfs {
                     directories.add(node, inode.id(), &name, deleted);
                 }
                 if is_wanted && node != root && !matches!(&*name, "." | "..") {
-                    found.push((node, inode.id(), name, deleted));
+                    found.push(path::Entry {
+                        node,
+                        parent: inode.id(),
+                        name,
+                        deleted,
+                    });
                 }
             });
         });
-        self.paths(wanted, &directories, found)
-    }
-
-    fn paths(
-        &self,
-        wanted: &HashSet<NodeId>,
-        directories: &Directories,
-        found: Vec<(NodeId, NodeId, String, bool)>,
-    ) -> Vec<Name> {
-        let mut names = Vec::new();
-        let root = NodeId(self.fs.root);
-        if wanted.contains(&root) {
-            names.push(Name {
-                node: root,
-                path: "/".to_owned(),
-                deleted: false,
-            });
-        }
-        let mut seen = HashSet::new();
-        for (node, parent, name, deleted) in found {
-            // Of a number that is in use again, an old name tells of another file.
-            if deleted && self.inode(node.0).is_none_or(|inode| !inode.deleted) {
-                continue;
-            }
-            let (path, lost) = directories.path(parent, &name);
-            // Entries move inside a directory, and the old place keeps the same name.
-            if seen.insert((node, path.clone())) {
-                let deleted = deleted || lost;
-                names.push(Name {
-                    node,
-                    path,
-                    deleted,
-                });
-            }
-        }
-        names
+        // Of a number that is in use again, an old name tells of another file.
+        let in_use = |node: NodeId| self.inode(node.0).is_none_or(|inode| !inode.deleted);
+        directories.names(wanted, found, in_use)
     }
 
     /// The numbers of all directories, for file systems whose entries do not tell.

@@ -2,6 +2,7 @@
 
 use super::Xfs;
 use super::inode::{Fork, Format, Inode};
+use crate::volume::budget::Budget;
 use crate::volume::field::{be_u16, be_u32, be_u64};
 use crate::volume::file_system::NodeKind;
 use crate::volume::{ReadAt, Run, RunKind};
@@ -16,42 +17,6 @@ const RECORD: usize = 16;
 const DEPTH: u16 = 16;
 /// Length of the header of each block of a remote link or attribute value, in version 5.
 pub(super) const PIECE_HEADER: u64 = 56;
-
-/// What a sweep may still spend on blocks that hold maps or have to be looked into. Such a block
-/// belongs to one live file, so a sweep that reads far more of them than there are blocks goes in
-/// circles; deleted files have their own share, lest their stale pointers use up that of the live
-/// ones.
-#[derive(Debug)]
-pub(super) struct Budget {
-    live: u64,
-    deleted: u64,
-}
-
-impl Budget {
-    pub(super) fn of(blocks: u64) -> Self {
-        let share = blocks.saturating_mul(2).saturating_add(4096);
-        Self {
-            live: share,
-            deleted: share,
-        }
-    }
-
-    /// Takes `count` from the share; false if there is not that much left.
-    pub(super) fn take(&mut self, deleted: bool, count: u64) -> bool {
-        let share = if deleted {
-            &mut self.deleted
-        } else {
-            &mut self.live
-        };
-        match share.checked_sub(count) {
-            Some(rest) => {
-                *share = rest;
-                true
-            }
-            None => false,
-        }
-    }
-}
 
 /// An extent as it is stored. Block numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

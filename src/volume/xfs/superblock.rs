@@ -4,7 +4,8 @@
 
 use super::crc;
 use crate::volume::field::{be_u16, be_u32, be_u64, text, u8_at};
-use crate::volume::{Part, ReadAt, ReadFault, VolumeError, Warnings};
+use crate::volume::superblock::CopiedSuperblock;
+use crate::volume::{Part, ReadAt, ReadFault, VolumeError};
 
 const WHAT: &str = "XFS superblock";
 const MAGIC: &[u8] = b"XFSB";
@@ -73,38 +74,19 @@ pub(super) struct Superblock {
     pub(super) label: String,
 }
 
-impl Superblock {
-    /// Reads the first superblock, or the copy of another group if the first is damaged. `None` if
-    /// the volume does not begin with one.
-    pub(super) fn find(part: &Part, warnings: &Warnings) -> Option<Result<Self, VolumeError>> {
-        if !signed(part, 0) {
-            return None;
-        }
-        let error = match Self::read(part, 0) {
-            Ok((found, true)) => return Some(Ok(found)),
-            Ok((_, false)) => VolumeError::damaged(
-                WHAT,
-                0,
-                "a superblock that fits its checksum",
-                "another checksum",
-            ),
-            Err(error @ VolumeError::Unsupported { .. }) => return Some(Err(error)),
-            Err(error) => error,
-        };
-        if let Some((copy, at)) = Self::copy(part) {
-            warnings.add(format!("{error}; its copy at {at:#x} was used instead"));
-            return Some(Ok(copy));
-        }
-        // A wrong checksum is better than no file names, as long as the numbers make sense.
-        warnings.add(format!("{error}, and no copy of it was found"));
-        Some(Self::read(part, 0).map(|(found, _)| found))
+impl CopiedSuperblock for Superblock {
+    const WHAT: &str = WHAT;
+    const PRIMARY: u64 = 0;
+
+    fn signed(part: &Part, at: u64) -> bool {
+        part.read_vec(at, 4).is_ok_and(|magic| magic == MAGIC)
     }
 
     /// The copy at the start of another allocation group and where it lies. Where that is, only
     /// the superblock itself says; so the usual places are tried.
-    pub(super) fn copy(part: &Part) -> Option<(Self, u64)> {
+    fn copy(part: &Part) -> Option<(Self, u64)> {
         let at_home = |at: u64| {
-            let (found, sound) = signed(part, at).then(|| Self::read(part, at).ok())??;
+            let (found, sound) = Self::signed(part, at).then(|| Self::read(part, at).ok())??;
             let group = at.checked_div(found.group_bytes())?;
             let home = group.checked_mul(found.group_bytes())?;
             (sound && home == at && (1..found.groups).contains(&group)).then_some((found, at))
@@ -132,7 +114,9 @@ impl Superblock {
                 .is_ok_and(|raw| crc::is_sound(&raw, 224));
         Ok((found, sound))
     }
+}
 
+impl Superblock {
     fn parse(raw: &[u8]) -> Option<Self> {
         let block_log = u32::from(u8_at(raw, 120)?);
         let version = be_u16(raw, 100)?;
@@ -316,10 +300,6 @@ fn split(number: u64, bits: u32) -> (u64, u64) {
     let high = number.checked_shr(bits).unwrap_or(0);
     let low = number ^ high.checked_shl(bits).unwrap_or(0);
     (high, low)
-}
-
-fn signed(part: &Part, at: u64) -> bool {
-    part.read_vec(at, 4).is_ok_and(|magic| magic == MAGIC)
 }
 
 /// The header of the first group's free space lies in the second sector and says how long the

@@ -11,22 +11,12 @@ use keydredge::volume::attribute::State;
 use keydredge::volume::{Claim, Encoded, FileSystem, NodeId, Seam, Volumes};
 
 use super::mark::{self, Marked};
-use super::{blank, open, owners, reader, run};
+use super::{blank, fixture, open, owners, reader, run};
 use crate::fixture::Desk;
 use dump::{Dump, Told};
 
 /// Longest secret that has to be seen whole.
 const REACH: usize = 16 << 10;
-
-/// Unpacks an image that the kernel has filled (`make-btrfs.sh`).
-pub(super) fn fixture(desk: &Desk, name: &str) -> PathBuf {
-    let packed =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/volumes/{name}.img.zst"));
-    let image = desk.path("disk.img");
-    let (packed, shown) = (packed.to_str().unwrap(), image.to_str().unwrap());
-    run("zstd", &["-q", "-d", "--sparse", packed, "-o", shown]);
-    image
-}
 
 /// Makes a file system with a tree in it.
 pub(super) fn offline(desk: &Desk, tree: &Path, len: u64, options: &[&str]) -> PathBuf {

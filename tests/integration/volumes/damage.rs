@@ -10,7 +10,7 @@ use keydredge::volume::{Content, Disk, volumes};
 
 use super::mark::Marked;
 use super::mount::Mounted;
-use super::{blank, btrfs, exfat, ntfs, run, xfs};
+use super::{blank, btrfs, exfat, fixture, ntfs, run, xfs};
 use crate::fixture::Desk;
 
 /// A repeatable source of numbers (`SplitMix64`).
@@ -205,7 +205,7 @@ fn damaged_xfs_structures_do_no_harm() {
     }
     // Trees of extents and of free space, leftovers, large directories.
     let desk = Desk::new();
-    let image = xfs::fixture(&desk, "xfs-1k");
+    let image = fixture(&desk, "xfs-1k");
     let bytes = std::fs::read(&image).unwrap();
     let mut structures = Vec::new();
     for mark in [
@@ -231,7 +231,7 @@ fn damaged_xfs_structures_do_no_harm() {
 fn damaged_btrfs_structures_do_no_harm() {
     let desk = Desk::new();
     for (name, rounds) in [("btrfs-shared", 100), ("btrfs-stopped", 60)] {
-        let image = btrfs::fixture(&desk, name);
+        let image = fixture(&desk, name);
         // Copies of blocks would stand in for what is flipped.
         let mut structures = btrfs::lonely_blocks(&image);
         structures.push(65536..65536 + 0x3a0);

@@ -9,21 +9,11 @@ use keydredge::volume::{FileSystem, NodeId, RunKind, Volumes};
 
 use super::mark::{self, Marked};
 use super::oracle::{self, Told, samples};
-use super::{blank, command, open, owners, reader, run, run_with, stdout};
+use super::{blank, command, fixture, open, owners, reader, run, run_with, stdout};
 use crate::fixture::Desk;
 
 /// Where directories keep their indexes.
 const DIRECTORY_INDEX: u64 = 32 << 30;
-
-/// Unpacks an image that the kernel has filled (`make-xfs.sh`).
-pub(super) fn fixture(desk: &Desk, name: &str) -> PathBuf {
-    let packed =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/volumes/{name}.img.zst"));
-    let image = desk.path("disk.img");
-    let (packed, shown) = (packed.to_str().unwrap(), image.to_str().unwrap());
-    run("zstd", &["-q", "-d", "--sparse", packed, "-o", shown]);
-    image
-}
 
 /// Makes a file system with a tree in it. `make` writes the files.
 pub(super) fn offline(desk: &Desk, tree: &Path, len: u64, options: &[&str]) -> PathBuf {
