@@ -17,9 +17,9 @@ use keydredge::anchor::cpu::{Cpu, Tier};
 use keydredge::anchor::reference::Reference;
 use keydredge::anchor::table::Table;
 use keydredge::anchor::{AnchorSet, Engine, Hit};
-use keydredge::chunk::{Beyond, Bytes, Chunk, Origin};
+use keydredge::chunk::Chunk;
 use keydredge::rule::AnchorSpec;
-use keydredge::unit::{ByteClass, ImageOffset};
+use keydredge::unit::ByteClass;
 
 /// Bytes of a haystack: more than the caches hold, since a disk image is not in them either.
 const LEN: usize = 64 << 20;
@@ -145,18 +145,7 @@ fn main() {
         ("text", text(LEN)),
         ("binary", binary(LEN)),
     ] {
-        let chunk = Chunk {
-            sequence: 0,
-            origin: Arc::new(Origin {
-                input: name.to_owned(),
-                path: None,
-                inside: None,
-            }),
-            at: ImageOffset(0),
-            body: 0..bytes.len(),
-            window: Bytes::read(bytes.into()),
-            beyond: Beyond::Nothing,
-        };
+        let chunk = Chunk::of(&bytes, 0..bytes.len());
         for count in [80, 2000] {
             let specs = anchors(count).into_iter().map(|spec| (spec, 0));
             let table = Arc::new(Table::compile(&AnchorSet::new(specs)));

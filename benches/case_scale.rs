@@ -3,13 +3,9 @@
 //! `cargo run --release --example case_scale -- DIR [ASSETS SECRETS]`; the figures that are kept
 //! lie in `benches/record`. Nothing in the files is a secret: previews and fingerprints are made up.
 
-#![allow(
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a measurement prints, and stops at the first fault"
-)]
+#![allow(clippy::print_stdout, reason = "a measurement prints")]
 
+use std::error::Error;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -22,138 +18,131 @@ use keydredge::specimen::Stream;
 use keydredge::{estate, graph};
 use sha2::{Digest, Sha256};
 
-fn main() {
+/// A measurement stops at the first fault.
+type Done<T> = Result<T, Box<dyn Error>>;
+
+fn main() -> Done<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let dir = Path::new(args.first().expect("a folder"));
-    let number =
-        |at: usize, default: u64| args.get(at).map_or(default, |text| text.parse().unwrap());
-    let (assets, secrets) = (number(1, 100_000), number(2, 1_000_000));
-    fs::create_dir_all(dir).unwrap();
-    generate(dir, assets, secrets);
+    let dir = Path::new(args.first().ok_or("expected a folder")?);
+    let number = |at: usize, default: u64| args.get(at).map_or(Ok(default), |text| text.parse());
+    let (assets, secrets) = (number(1, 100_000)?, number(2, 1_000_000)?);
+    fs::create_dir_all(dir)?;
+    generate(dir, assets, secrets)?;
     let db = dir.join("scale.db");
     let _none_yet = fs::remove_file(&db);
-    let begun = (Instant::now(), cpu());
-    let mut case = Case::create(&db).unwrap();
+    let begun = (Instant::now(), cpu()?);
+    let mut case = Case::create(&db)?;
     for name in ["assets.csv", "images.csv", "keys.jsonl", "findings.jsonl"] {
-        let file = (Instant::now(), cpu());
-        let done = estate::import(&mut case, &dir.join(name), None).unwrap();
+        let file = (Instant::now(), cpu()?);
+        let done = estate::import(&mut case, &dir.join(name), None)?;
         println!(
             "import {name}: {} rows, {:.1} s wall, {:.1} s CPU",
             done.rows,
             file.0.elapsed().as_secs_f64(),
-            cpu() - file.1
+            cpu()? - file.1
         );
     }
-    let derived = (Instant::now(), cpu());
-    graph::derive(&mut case).unwrap();
+    let derived = (Instant::now(), cpu()?);
+    graph::derive(&mut case)?;
     println!(
         "derive: {:.1} s wall, {:.1} s CPU",
         derived.0.elapsed().as_secs_f64(),
-        cpu() - derived.1
+        cpu()? - derived.1
     );
     println!(
         "import in all: {:.1} s wall, {:.1} s CPU",
         begun.0.elapsed().as_secs_f64(),
-        cpu() - begun.1
+        cpu()? - begun.1
     );
-    let size = fs::metadata(&db).unwrap().len();
+    let size = fs::metadata(&db)?.len();
     println!("case: {} MB", size / 1_000_000);
     for table in ["asset", "secret", "finding", "location", "auth", "lateral"] {
-        let count: i64 = case
-            .connection()
-            .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {
-                row.get(0)
-            })
-            .unwrap();
+        let count: i64 =
+            case.connection()
+                .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {
+                    row.get(0)
+                })?;
         println!("{table}: {count}");
     }
-    questions(&case);
+    questions(&case)
 }
 
 /// Seconds of CPU this process has used.
-fn cpu() -> f64 {
-    let text = fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<&str> = text
-        .rsplit_once(')')
-        .unwrap()
-        .1
-        .split_whitespace()
-        .collect();
-    let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
-    ticks / 100.0
+fn cpu() -> Done<f64> {
+    let text = fs::read_to_string("/proc/self/stat")?;
+    // The program's name may hold spaces, and ends with the last bracket.
+    let (_, fields) = text.rsplit_once(')').ok_or("/proc/self/stat has no name")?;
+    let mut ticks = 0.0;
+    for field in fields.split_whitespace().skip(11).take(2) {
+        ticks += field.parse::<f64>()?;
+    }
+    Ok(ticks / 100.0)
 }
 
-fn questions(case: &Case) {
+fn questions(case: &Case) -> Done<()> {
     use graph::{explore, inventory, path, recommendation, scenario};
     let connection = case.connection();
     let ask = path::Ask {
         limit: 1_000_000,
         ..path::Ask::default()
     };
-    let time = |name: &str, run: &dyn Fn() -> usize| {
+    let time = |name: &str, run: &dyn Fn() -> Done<usize>| {
         let first = Instant::now();
-        run();
+        run()?;
         let first = first.elapsed().as_secs_f64();
-        let (begun, used) = (Instant::now(), cpu());
+        let (begun, used) = (Instant::now(), cpu()?);
         let (mut rows, times) = (0, 3);
         for _ in 0..times {
-            rows = run();
+            rows = run()?;
         }
         let wall = begun.elapsed().as_secs_f64() / f64::from(times);
-        let used = (cpu() - used) / f64::from(times);
+        let used = (cpu()? - used) / f64::from(times);
         println!("{name}: {rows} rows, first {first:.3} s, warm {wall:.3} s wall, {used:.3} s CPU");
+        Ok::<(), Box<dyn Error>>(())
     };
     for scenario in scenario::SCENARIOS.iter().chain(scenario::EXTRAS) {
         time(scenario.id, &|| {
-            path::of(connection, &[*scenario], &ask).unwrap().rows.len()
-        });
+            Ok(path::of(connection, &[*scenario], &ask)?.rows.len())
+        })?;
     }
     for (name, query) in explore::TEMPLATES {
         time(&format!("{name}, first 10,000"), &|| {
-            explore::run(connection, query, 10_000).unwrap().rows.len()
-        });
+            Ok(explore::run(connection, query, 10_000)?.rows.len())
+        })?;
         time(name, &|| {
-            explore::run(connection, query, 1_000_000)
-                .unwrap()
-                .rows
-                .len()
-        });
+            Ok(explore::run(connection, query, 1_000_000)?.rows.len())
+        })?;
     }
     time("choke points", &|| {
-        path::choke_points(connection, &ask).unwrap().rows.len()
-    });
+        Ok(path::choke_points(connection, &ask)?.rows.len())
+    })?;
     time("no target, first 10,000", &|| {
         let ask = path::Ask {
             limit: 10_000,
             ..ask.clone()
         };
-        path::without_target(connection, &ask).unwrap().rows.len()
-    });
+        Ok(path::without_target(connection, &ask)?.rows.len())
+    })?;
     time("all extras, first 10,000 of each", &|| {
         let ask = path::Ask {
             limit: 10_000,
             ..ask.clone()
         };
-        path::extras(connection, &ask).unwrap().rows.len()
-    });
+        Ok(path::extras(connection, &ask)?.rows.len())
+    })?;
     time("inventory of one machine", &|| {
-        inventory::secrets(connection, "vm-7", 1000)
-            .unwrap()
-            .rows
-            .len()
-    });
+        Ok(inventory::secrets(connection, "vm-7", 1000)?.rows.len())
+    })?;
     time("inventory, first 10,000", &|| {
-        inventory::assets(connection, 10_000).unwrap().rows.len()
-    });
+        Ok(inventory::assets(connection, 10_000)?.rows.len())
+    })?;
     time("recommendations", &|| {
-        recommendation::roll_up(connection).unwrap().rows.len()
-    });
+        Ok(recommendation::roll_up(connection)?.rows.len())
+    })?;
     time("findings, first 10,000", &|| {
-        recommendation::findings(connection, 10_000)
-            .unwrap()
-            .rows
-            .len()
-    });
+        Ok(recommendation::findings(connection, 10_000)?.rows.len())
+    })?;
+    Ok(())
 }
 
 /// The blob of a made-up Ed25519 key, and its fingerprint.
@@ -167,17 +156,16 @@ fn key(number: u64) -> (String, String) {
 /// Of the assets 60 % are machines, 20 % stores, 15 % databases and 5 % others. Of the secrets 10 %
 /// are SSH keys, 15 % open stores, 10 % databases and the others nothing that is known; a fifth of
 /// them lie on two machines.
-fn generate(dir: &Path, assets: u64, secrets: u64) {
+fn generate(dir: &Path, assets: u64, secrets: u64) -> Done<()> {
     let mut stream = Stream::new("case scale");
-    let open = |name: &str| BufWriter::new(File::create(dir.join(name)).unwrap());
+    let open = |name: &str| File::create(dir.join(name)).map(BufWriter::new);
     let (machines, stores) = (assets * 60 / 100, assets * 20 / 100);
     let databases = assets * 15 / 100;
-    let mut list = open("assets.csv");
+    let mut list = open("assets.csv")?;
     writeln!(
         list,
         "uid,kind,service,cloud,exposed,vuln_max,host,sensitive"
-    )
-    .unwrap();
+    )?;
     let cloud = |n: u64| ["azure", "aws", "gcp"][(n % 3) as usize];
     for n in 0..machines {
         let (exposed, vulnerable) = (stream.below(100) < 12, stream.below(100));
@@ -189,49 +177,58 @@ fn generate(dir: &Path, assets: u64, secrets: u64) {
             "vm-{n},vm,{service},{},{},{vulnerable},,",
             cloud(n),
             u8::from(exposed)
-        )
-        .unwrap();
+        )?;
     }
-    for n in 0..stores {
-        let service = ["azure.storage_account", "aws.s3_bucket", "gcp.bucket"][(n % 3) as usize];
-        writeln!(
-            list,
-            "store-{n},storage,{service},{},0,none,store{n}.example,{}",
-            cloud(n),
-            u8::from(n % 50 == 0)
-        )
-        .unwrap();
-    }
-    for n in 0..databases {
-        let service = ["azure.sql", "aws.rds", "gcp.sql"][(n % 3) as usize];
-        writeln!(
-            list,
-            "db-{n},database,{service},{},0,none,db{n}.example.net,{}",
-            cloud(n),
-            u8::from(n % 50 == 0)
-        )
-        .unwrap();
+    let others = [
+        (
+            "store",
+            "storage",
+            ["azure.storage_account", "aws.s3_bucket", "gcp.bucket"],
+            "example",
+            stores,
+        ),
+        (
+            "db",
+            "database",
+            ["azure.sql", "aws.rds", "gcp.sql"],
+            "example.net",
+            databases,
+        ),
+    ];
+    for (name, kind, services, domain, count) in others {
+        for n in 0..count {
+            writeln!(
+                list,
+                "{name}-{n},{kind},{},{},0,none,{name}{n}.{domain},{}",
+                services[(n % 3) as usize],
+                cloud(n),
+                u8::from(n % 50 == 0)
+            )?;
+        }
     }
     for n in 0..assets - machines - stores - databases {
-        writeln!(list, "id-{n},identity,,{},0,none,,", cloud(n)).unwrap();
+        writeln!(list, "id-{n},identity,,{},0,none,,", cloud(n))?;
     }
-    list.flush().unwrap();
-    let mut images = open("images.csv");
-    writeln!(images, "image,asset_uid").unwrap();
+    list.flush()?;
+    let mut images = open("images.csv")?;
+    writeln!(images, "image,asset_uid")?;
     for n in 0..machines {
-        writeln!(images, "vm-{n}.img,vm-{n}").unwrap();
+        writeln!(images, "vm-{n}.img,vm-{n}")?;
     }
-    images.flush().unwrap();
+    images.flush()?;
     let ssh = secrets * 10 / 100;
-    let mut keys = open("keys.jsonl");
+    let mut keys = open("keys.jsonl")?;
     for n in 0..machines {
         for _ in 0..2 {
             let (blob, _) = key(stream.below(ssh));
-            writeln!(keys, "{{\"schema\":\"keydredge.authorized-key/1\",\"asset\":\"vm-{n}\",\"path\":\"/home/ops/.ssh/authorized_keys\",\"line\":\"ssh-ed25519 {blob} ops\"}}").unwrap();
+            writeln!(
+                keys,
+                "{{\"schema\":\"keydredge.authorized-key/1\",\"asset\":\"vm-{n}\",\"path\":\"/home/ops/.ssh/authorized_keys\",\"line\":\"ssh-ed25519 {blob} ops\"}}"
+            )?;
         }
     }
-    keys.flush().unwrap();
-    let mut findings = open("findings.jsonl");
+    keys.flush()?;
+    let mut findings = open("findings.jsonl")?;
     for n in 0..secrets {
         let (kind, target, details) = match n * 100 / secrets {
             0..10 => (
@@ -268,8 +265,12 @@ fn generate(dir: &Path, assets: u64, secrets: u64) {
         for place in 0..places {
             let holder = (machine + place * 7919) % machines;
             let offset = stream.below(1 << 40);
-            writeln!(findings, "{{\"schema\":\"keydredge.finding/1\",\"type\":\"{kind}\",\"variant\":\"v\",\"severity\":\"high\",\"verdict\":\"structure\",\"fingerprint\":\"k1:{n:032x}\",\"secret\":{{\"preview\":\"ab…yz\",\"length\":40,\"value\":null}},\"occurrence\":{{\"input\":\"vm-{holder}.img\",\"offset\":{offset},\"length\":40,\"forensic_path\":\"{offset}\",\"encoding\":[],\"partition\":1,\"filesystem\":\"ext4\",\"path\":\"/srv/app-{n}/settings.conf\",\"file_offset\":12,\"inode\":{n},\"state\":\"allocated\",\"modified\":\"2026-03-01T10:00:00Z\",\"line\":null,\"column\":null,\"pointer\":null,\"labels\":[]}},\"target\":{target},\"identity\":{{}},\"expires\":null,\"expired\":null,\"details\":{details}}}").unwrap();
+            writeln!(
+                findings,
+                "{{\"schema\":\"keydredge.finding/1\",\"type\":\"{kind}\",\"variant\":\"v\",\"severity\":\"high\",\"verdict\":\"structure\",\"fingerprint\":\"k1:{n:032x}\",\"secret\":{{\"preview\":\"ab…yz\",\"length\":40,\"value\":null}},\"occurrence\":{{\"input\":\"vm-{holder}.img\",\"offset\":{offset},\"length\":40,\"forensic_path\":\"{offset}\",\"encoding\":[],\"partition\":1,\"filesystem\":\"ext4\",\"path\":\"/srv/app-{n}/settings.conf\",\"file_offset\":12,\"inode\":{n},\"state\":\"allocated\",\"modified\":\"2026-03-01T10:00:00Z\",\"line\":null,\"column\":null,\"pointer\":null,\"labels\":[]}},\"target\":{target},\"identity\":{{}},\"expires\":null,\"expired\":null,\"details\":{details}}}"
+            )?;
         }
     }
-    findings.flush().unwrap();
+    findings.flush()?;
+    Ok(())
 }

@@ -170,14 +170,14 @@ impl Chunk {
     }
 }
 
-#[cfg(test)]
 impl Chunk {
-    /// A chunk over plain bytes, for tests of the stages after this one.
-    pub(crate) fn of(bytes: &[u8], body: Range<usize>) -> Self {
+    /// A chunk over plain bytes that come from nowhere: rules and engines are tried on them.
+    #[must_use]
+    pub fn of(bytes: &[u8], body: Range<usize>) -> Self {
         Self {
             sequence: 0,
             origin: Arc::new(Origin {
-                input: "test".to_owned(),
+                input: "memory".to_owned(),
                 path: None,
                 inside: None,
             }),

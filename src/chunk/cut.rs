@@ -1,6 +1,10 @@
 //! Cuts extents into chunks.
 
 use std::ops::Range;
+use std::sync::Arc;
+
+use super::{Beyond, Bytes, Chunk, Origin};
+use crate::unit::ImageOffset;
 
 /// How chunks are cut: all in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +24,23 @@ pub struct Piece {
     pub body: Range<u64>,
     /// What it may look at.
     pub window: Range<u64>,
+}
+
+impl Piece {
+    /// The chunk at this place of bytes that lie in memory as a whole and begin at `first`.
+    #[must_use]
+    pub fn of(&self, origin: &Arc<Origin>, whole: &Bytes, first: u64) -> Chunk {
+        let index = |at: u64| (at - first) as usize;
+        let window = index(self.window.start)..index(self.window.end);
+        Chunk {
+            sequence: 0,
+            origin: Arc::clone(origin),
+            at: ImageOffset(self.window.start),
+            body: index(self.body.start) - window.start..index(self.body.end) - window.start,
+            window: whole.slice(window),
+            beyond: Beyond::Nothing,
+        }
+    }
 }
 
 impl Cut {

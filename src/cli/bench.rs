@@ -15,11 +15,11 @@ use super::scan::{CPU_CHUNK, GPU_CHUNK, load_rules};
 use crate::anchor::table::Table;
 use crate::anchor::{AnchorSet, Engine, EngineError};
 use crate::chunk::cut::Cut;
-use crate::chunk::{Beyond, Bytes, Chunk, Origin};
+use crate::chunk::{Bytes, Chunk, Origin};
 use crate::image::Image;
 use crate::scan::choice::{Candidate, every_engine};
 use crate::specimen::disk;
-use crate::unit::{ImageOffset, human_bytes};
+use crate::unit::human_bytes;
 
 /// Passes over the data; the fastest counts, because everything else that runs only slows.
 const PASSES: usize = 3;
@@ -136,18 +136,7 @@ fn pieces(data: &Bytes, len: u64, chunk: u64, margin: u64) -> Vec<Chunk> {
     };
     let all = data.len() as u64;
     cut.pieces(0..all, 0..len)
-        .map(|piece| {
-            let start = (piece.body.start - piece.window.start) as usize;
-            let body_len = (piece.body.end - piece.body.start) as usize;
-            Chunk {
-                sequence: 0,
-                origin: Arc::clone(&origin),
-                at: ImageOffset(piece.window.start),
-                body: start..start + body_len,
-                window: data.slice(piece.window.start as usize..piece.window.end as usize),
-                beyond: Beyond::Nothing,
-            }
-        })
+        .map(|piece| piece.of(&origin, data, 0))
         .collect()
 }
 

@@ -4,12 +4,11 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::args::{DEFAULT_DEPTH, DemoArgs, ProgressArg};
+use super::args::DemoArgs;
 use super::exit::{Ended, Failure};
 use super::output::Output;
 use super::scan::{Job, load_rules, paint};
 use crate::finding::Finding;
-use crate::finding::fingerprint::Key;
 use crate::report::{self, Format};
 use crate::scan::input::{Input, Treatment};
 use crate::specimen::disk::{self, Truth};
@@ -47,17 +46,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<Ended, Failure> {
         .map(|secret_type| secret_type.id.clone())
         .collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    let job = Job {
-        inputs: vec![Input::open(&image_path, Treatment::Image)?],
-        rules,
-        // The demo's fingerprints compare with nothing, so no key file is made for them.
-        key: Key::from_bytes([0; 32]),
-        range: 0..u64::MAX,
-        reveal: false,
-        include_suppressed: false,
-        max_depth: DEFAULT_DEPTH,
-        progress: ProgressArg::None,
-    };
+    let job = Job::of_demo(vec![Input::open(&image_path, Treatment::Image)?], rules);
     let mut found = Vec::new();
     let mut table = report::on(Format::Table, &ids, paint(), Box::new(io::stdout()));
     let outcome = job.run(&args.engine, false, &mut |finding| {

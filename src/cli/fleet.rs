@@ -4,13 +4,12 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::args::{DEFAULT_DEPTH, EngineArgs, ProgressArg};
+use super::args::EngineArgs;
 use super::case::import_file;
 use super::demo::write_whole;
 use super::exit::{Ended, Failure};
 use super::scan::{Aside, Job, load_rules_for};
 use crate::case::Case;
-use crate::finding::fingerprint::Key;
 use crate::graph::{path, scenario};
 use crate::report::terminal::visible;
 use crate::rule::Profile;
@@ -64,17 +63,10 @@ fn scan(images: &[PathBuf], engine: &EngineArgs, db: &Path) -> Result<(), Failur
     let inputs = images
         .iter()
         .map(|path| Input::open(path, Treatment::Image));
-    let job = Job {
-        inputs: inputs.collect::<Result<_, _>>()?,
-        rules: load_rules_for(true, &[])?.profile(Profile::Vm),
-        // The demo's fingerprints compare with nothing, so no key file is made for them.
-        key: Key::from_bytes([0; 32]),
-        range: 0..u64::MAX,
-        reveal: false,
-        include_suppressed: false,
-        max_depth: DEFAULT_DEPTH,
-        progress: ProgressArg::None,
-    };
+    let job = Job::of_demo(
+        inputs.collect::<Result<_, _>>()?,
+        load_rules_for(true, &[])?.profile(Profile::Vm),
+    );
     let mut aside = Aside::open(db)?;
     let mut secrets = 0;
     let outcome = job.run(engine, false, &mut |finding| {

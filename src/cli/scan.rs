@@ -10,7 +10,7 @@ use std::thread;
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
-use super::args::{EngineArgs, FormatArg, ProgressArg, ScanArgs};
+use super::args::{DEFAULT_DEPTH, EngineArgs, FormatArg, ProgressArg, ScanArgs};
 use super::case;
 use super::exit::{Ended, Failure};
 use super::output::Output;
@@ -171,6 +171,21 @@ pub(super) struct Job {
 }
 
 impl Job {
+    /// The scan of disks that were made to be shown.
+    pub(super) fn of_demo(inputs: Vec<Input>, rules: RuleSet) -> Self {
+        Self {
+            inputs,
+            rules,
+            // Its fingerprints compare with nothing, so no key file is made for them.
+            key: Key::from_bytes([0; 32]),
+            range: 0..u64::MAX,
+            reveal: false,
+            include_suppressed: false,
+            max_depth: DEFAULT_DEPTH,
+            progress: ProgressArg::None,
+        }
+    }
+
     /// Runs it. `beside_bar`: findings go to the terminal that shows the bar.
     pub(super) fn run(
         self,

@@ -21,7 +21,6 @@ use crate::chunk::{Beyond, Bytes, Chunk, Inside, Origin};
 use crate::confirm::overlap::settle;
 use crate::confirm::{Confirmed, Confirmer, Tally};
 use crate::image::{Cache, Image};
-use crate::unit::ImageOffset;
 
 /// Most bytes that a stream of the image and all streams inside it may give together.
 const MAX_TREE: usize = 256 << 20;
@@ -306,25 +305,17 @@ impl<'a> Carver<'a> {
         let (mut hits, mut found, mut inner) = (Vec::new(), Vec::new(), Vec::new());
         let whole = Bytes::decoded(Arc::clone(bytes));
         for piece in self.cut.pieces(0..bytes.len() as u64, 0..u64::MAX) {
-            let window = piece.window.start as usize..piece.window.end as usize;
-            let body = piece.body.start as usize..piece.body.end as usize;
-            tree.engine.submit(Chunk {
-                sequence: 0,
-                origin: Arc::clone(origin),
-                at: ImageOffset(piece.window.start),
-                body: body.start - window.start..body.end - window.start,
-                window: whole.slice(window.clone()),
-                beyond: Beyond::Nothing,
-            })?;
+            let first = piece.window.start as usize;
+            tree.engine.submit(piece.of(origin, &whole, 0))?;
             let Some(chunk) = tree.engine.collect(&mut hits)? else {
                 continue;
             };
             tree.tally
                 .add(tree.confirmer.confirm(&chunk, &hits, &mut found));
             let anchors = tree.confirmer.anchors();
-            let streams = hits.iter().filter_map(|hit| {
-                Some((window.start + hit.at.index(), anchors.codec(hit.anchor)?))
-            });
+            let streams = hits
+                .iter()
+                .filter_map(|hit| Some((first + hit.at.index(), anchors.codec(hit.anchor)?)));
             inner.extend(streams);
         }
         tree.found.extend(settle(found, tree.confirmer.rules()));

@@ -20,11 +20,10 @@ use super::sink::{Done, Step};
 use super::worker::Worker;
 use crate::chunk::assembly::{Assembly, InFile, Source};
 use crate::chunk::cut::Cut;
-use crate::chunk::{Beyond, Bytes, Chunk, Inside, Origin};
+use crate::chunk::{Bytes, Inside, Origin};
 use crate::confirm::overlap::settle;
 use crate::confirm::{Confirmed, Tally};
 use crate::image::Image;
-use crate::unit::ImageOffset;
 use crate::volume::seam::{Seam, Seams};
 use crate::volume::{
     Content, Encoded, FileSystem, NodeId, Part, Run, RunKind, Stretch, Volume, Volumes,
@@ -360,17 +359,7 @@ impl Worker<'_> {
         let mut covers: Vec<Cover> = Vec::new();
         let all = *start..start.saturating_add(whole.len() as u64);
         for part in cut.pieces(all, 0..end) {
-            let index = |at: u64| (at - start) as usize;
-            let window = index(part.window.start)..index(part.window.end);
-            let body = index(part.body.start) - window.start..index(part.body.end) - window.start;
-            self.engine.submit(Chunk {
-                sequence: 0,
-                origin: Arc::clone(origin),
-                at: ImageOffset(part.window.start),
-                body,
-                window: whole.slice(window),
-                beyond: Beyond::Nothing,
-            })?;
+            self.engine.submit(part.of(origin, whole, *start))?;
             let Some(chunk) = self.engine.collect(&mut hits)? else {
                 continue;
             };

@@ -16,11 +16,10 @@ use super::{Stream, expand, maker};
 use crate::anchor::cpu::Cpu;
 use crate::anchor::table::Table;
 use crate::anchor::{AnchorSet, Engine as _};
-use crate::chunk::{Beyond, Bytes, Chunk, Origin};
+use crate::chunk::Chunk;
 use crate::confirm::{Confirmed, Confirmer, validate};
 use crate::rule::load::LONGEST_REACH;
 use crate::rule::{Reach, RuleSet, SecretType, Variant};
-use crate::unit::ImageOffset;
 
 /// How many times each example is made anew.
 const SEEDS: u32 = 6;
@@ -199,18 +198,7 @@ impl Scan {
     }
 
     fn run(&mut self, text: &[u8]) -> Vec<Confirmed> {
-        let chunk = Chunk {
-            sequence: 0,
-            origin: Arc::new(Origin {
-                input: "example".to_owned(),
-                path: None,
-                inside: None,
-            }),
-            at: ImageOffset(0),
-            body: 0..text.len(),
-            window: Bytes::read(text.into()),
-            beyond: Beyond::Nothing,
-        };
+        let chunk = Chunk::of(text, 0..text.len());
         let mut hits = Vec::new();
         let mut found = Vec::new();
         // The engine only reads memory: it never fails.

@@ -17,8 +17,8 @@ use keydredge::anchor::gpu::{Config, Gpu};
 use keydredge::anchor::reference::Reference;
 use keydredge::anchor::table::Table;
 use keydredge::anchor::{AnchorSet, Engine, Hit};
+use keydredge::chunk::Chunk;
 use keydredge::chunk::cut::Cut;
-use keydredge::chunk::{Beyond, Bytes, Chunk, Origin};
 use keydredge::rule::AnchorSpec;
 use keydredge::unit::{ByteClass, ImageOffset};
 use proptest::prelude::*;
@@ -166,16 +166,8 @@ fn compile(specs: impl IntoIterator<Item = AnchorSpec>) -> Arc<Table> {
 
 fn chunk(window: &[u8], at: u64, body: Range<usize>) -> Chunk {
     Chunk {
-        sequence: 0,
-        origin: Arc::new(Origin {
-            input: "suite".to_owned(),
-            path: None,
-            inside: None,
-        }),
         at: ImageOffset(at),
-        body,
-        window: Bytes::read(window.into()),
-        beyond: Beyond::Nothing,
+        ..Chunk::of(window, body)
     }
 }
 

@@ -10,9 +10,9 @@ use keydredge::anchor::gpu::{Config, Gpu};
 use keydredge::anchor::reference::Reference;
 use keydredge::anchor::table::Table;
 use keydredge::anchor::{AnchorSet, Engine, EngineError, Hit};
-use keydredge::chunk::{Beyond, Bytes, Chunk, Origin};
+use keydredge::chunk::Chunk;
 use keydredge::rule::AnchorSpec;
-use keydredge::unit::{ByteClass, ImageOffset};
+use keydredge::unit::ByteClass;
 use proptest::prelude::*;
 
 fn literal(bytes: &[u8], nocase: bool, follow: Option<&str>) -> AnchorSpec {
@@ -82,15 +82,7 @@ fn small(ring: usize) -> Config {
 fn chunk(sequence: u64, window: &[u8], body: Range<usize>) -> Chunk {
     Chunk {
         sequence,
-        origin: Arc::new(Origin {
-            input: "test".to_owned(),
-            path: None,
-            inside: None,
-        }),
-        at: ImageOffset(0),
-        body,
-        window: Bytes::read(window.into()),
-        beyond: Beyond::Nothing,
+        ..Chunk::of(window, body)
     }
 }
 

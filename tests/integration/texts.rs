@@ -5,12 +5,11 @@ use std::sync::{Arc, OnceLock};
 use keydredge::anchor::cpu::Cpu;
 use keydredge::anchor::table::Table;
 use keydredge::anchor::{AnchorSet, Engine};
-use keydredge::chunk::{Beyond, Bytes, Chunk, Origin};
+use keydredge::chunk::Chunk;
 use keydredge::confirm::overlap::Resolver;
 use keydredge::confirm::{Confirmed, Confirmer};
 use keydredge::rule::load::catalogue;
 use keydredge::rule::{RuleSet, Variant};
-use keydredge::unit::ImageOffset;
 
 /// The engine and the rules, made once: compiling them takes longer than a test.
 pub struct Texts {
@@ -37,18 +36,7 @@ impl Texts {
 
     /// Everything that any rule confirms, suppressed ones and copies included.
     pub fn confirmed(&self, text: &[u8]) -> Vec<Confirmed> {
-        let chunk = Chunk {
-            sequence: 0,
-            origin: Arc::new(Origin {
-                input: "text".to_owned(),
-                path: None,
-                inside: None,
-            }),
-            at: ImageOffset(0),
-            body: 0..text.len(),
-            window: Bytes::read(text.into()),
-            beyond: Beyond::Nothing,
-        };
+        let chunk = Chunk::of(text, 0..text.len());
         let mut engine = self.engine.for_thread();
         let (mut hits, mut found) = (Vec::new(), Vec::new());
         engine.submit(chunk).unwrap();

@@ -39,7 +39,7 @@ pub(super) fn profile(candidate: &Candidate<'_>) -> Judgement {
     if password.len() != LEN || entropy::bits_per_byte(password) < FLOOR {
         return Judgement::Reject("not drawn by Azure");
     }
-    let tag = tag_around(candidate);
+    let tag = context::tag_around(candidate.window, &candidate.secret_range(), 200);
     let user = USER
         .first(tag)
         .and_then(|found| context::text_of(&found, "user"));
@@ -96,24 +96,6 @@ pub(super) fn url(candidate: &Candidate<'_>) -> Judgement {
     }
     // Chosen by a person, for all their sites.
     chosen::judge(&password, Form::Quoted, proof)
-}
-
-fn tag_around<'w>(candidate: &Candidate<'w>) -> &'w [u8] {
-    let place = candidate.secret_range();
-    let before = candidate.window.get(..place.start).unwrap_or(&[]);
-    let start = before
-        .iter()
-        .rposition(|byte| *byte == b'<')
-        .unwrap_or_else(|| place.start.saturating_sub(200));
-    let after = candidate.window.get(place.end..).unwrap_or(&[]);
-    let len = after
-        .iter()
-        .position(|byte| *byte == b'>')
-        .unwrap_or_else(|| after.len().min(200));
-    candidate
-        .window
-        .get(start..place.end.saturating_add(len))
-        .unwrap_or(&[])
 }
 
 #[cfg(test)]

@@ -106,6 +106,22 @@ pub(crate) fn around<'t>(
         .unwrap_or(&[])
 }
 
+/// The XML tag around `place`, from its `<` up to its `>`; `reach` bytes on a side that has none.
+pub(crate) fn tag_around<'t>(text: &'t [u8], place: &Range<usize>, reach: usize) -> &'t [u8] {
+    let before = text.get(..place.start).unwrap_or(&[]);
+    let start = before
+        .iter()
+        .rposition(|byte| *byte == b'<')
+        .unwrap_or_else(|| place.start.saturating_sub(reach));
+    let after = text.get(place.end..).unwrap_or(&[]);
+    let len = after
+        .iter()
+        .position(|byte| *byte == b'>')
+        .unwrap_or_else(|| after.len().min(reach));
+    text.get(start..place.end.saturating_add(len))
+        .unwrap_or(&[])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

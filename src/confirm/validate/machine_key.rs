@@ -61,7 +61,7 @@ fn judge(candidate: &Candidate<'_>, algorithm: &Pattern) -> Judgement {
     let mut proof = Proof::of(Verdict::Structure)
         .canonical(lower.as_slice())
         .detail("bits", key.len().saturating_mul(4));
-    let tag = tag_around(candidate);
+    let tag = context::tag_around(candidate.window, &candidate.secret_range(), 0);
     if let Some(found) = algorithm.first(tag)
         && let Some(name) = context::text_of(&found, "name")
     {
@@ -82,22 +82,6 @@ fn repeats(key: &[u8]) -> bool {
         return false;
     };
     rest.len() >= 16 && rest.starts_with(first)
-}
-
-/// The element around a key, or what stands for it in a command.
-fn tag_around<'w>(candidate: &Candidate<'w>) -> &'w [u8] {
-    let place = candidate.secret_range();
-    let before = candidate.window.get(..place.start).unwrap_or(&[]);
-    let start = before
-        .iter()
-        .rposition(|byte| *byte == b'<')
-        .unwrap_or(place.start);
-    let after = candidate.window.get(place.end..).unwrap_or(&[]);
-    let len = after.iter().position(|byte| *byte == b'>').unwrap_or(0);
-    candidate
-        .window
-        .get(start..place.end.saturating_add(len))
-        .unwrap_or(&[])
 }
 
 #[cfg(test)]
