@@ -45,15 +45,18 @@ fn a_partition_that_the_image_does_not_hold_makes_the_scan_incomplete() {
 
 #[test]
 fn a_file_system_that_the_image_does_not_hold_makes_the_scan_incomplete() {
-    for (tool, args, kind) in [
-        ("mke2fs", &["-q", "-F", "-t", "ext4"][..], "ext4"),
-        ("mkntfs", &["-q", "-F"], "ntfs"),
-        ("mkfs.fat", &["-F", "32"], "fat32"),
-        ("mkfs.exfat", &[], "exfat"),
+    for (tool, args, kind, mib) in [
+        ("mke2fs", &["-q", "-F", "-t", "ext4"][..], "ext4", 64),
+        ("mkntfs", &["-q", "-F"], "ntfs", 64),
+        ("mkfs.fat", &["-F", "32"], "fat32", 64),
+        ("mkfs.exfat", &[], "exfat", 64),
+        // These two make no smaller ones.
+        ("mkfs.xfs", &["-q"], "xfs", 320),
+        ("mkfs.btrfs", &["-q"], "btrfs", 128),
     ] {
         let desk = Desk::new();
         let image = desk.path("disk.img");
-        blank(&image, 64 << 20);
+        blank(&image, mib << 20);
         let shown = image.to_str().unwrap();
         let mut all = args.to_vec();
         all.push(shown);

@@ -366,3 +366,30 @@ fn what_is_not_read_is_named() {
         assert_eq!(owners[0][0].file_system, Some(name));
     }
 }
+
+#[test]
+fn a_file_system_longer_than_its_partition_is_told_once_and_nothing_is_missing() {
+    let desk = Desk::new();
+    let mut marked = Marked::default();
+    let bytes = file_system(&desk, &mut marked, "long", 8 * MIB);
+    let disk = desk.path("disk.img");
+    blank(&disk, 16 * MIB);
+    parted(
+        &disk,
+        &["mklabel", "msdos", "mkpart", "primary", "1MiB", "5MiB"],
+    );
+    write(&disk, MIB, &bytes);
+    let opened = open(&disk);
+    assert!(opened.missing.is_empty(), "{:?}", opened.missing);
+    let told = |sentence: &&String| sentence.contains("ends 0x400000 bytes behind");
+    assert_eq!(
+        opened.warnings.iter().filter(told).count(),
+        1,
+        "{:?}",
+        opened.warnings
+    );
+    let Content::FileSystem(reader) = &opened.volumes[0].content else {
+        panic!("no file system: {:?}", opened.volumes);
+    };
+    assert!(reader.warnings().is_empty(), "{:?}", reader.warnings());
+}
