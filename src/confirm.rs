@@ -372,7 +372,7 @@ fn read(
         let (matched_here, judged) = judge(rule, view.bytes(), anchor);
         matched |= matched_here;
         if let Some(judged) = judged {
-            encodings.push(view.name());
+            encodings.extend(view.names());
             let range = view.source_range(judged.range.clone());
             let whole = view.source_range(judged.whole.clone());
             let judged = Judged {

@@ -79,6 +79,83 @@ pub const SIGHT: usize = 512;
 /// the line breaks in it. What a rule may look at grows by this factor.
 pub const LONGEST_STRETCH: u32 = 3;
 
+/// The ways a word is written, for the base64 of each is another: as the rule has it, in small
+/// letters, in capitals, and with a capital at the beginning (`SmtpPassword`, `Authorization`) if it
+/// is one word: hosts and names in pieces have none.
+fn spellings(bytes: &[u8], nocase: bool) -> Vec<Vec<u8>> {
+    let mut spellings = vec![bytes.to_vec()];
+    let mut add = |spelling: Vec<u8>| {
+        if nocase && !spellings.contains(&spelling) {
+            spellings.push(spelling);
+        }
+    };
+    add(bytes.to_ascii_lowercase());
+    add(bytes.to_ascii_uppercase());
+    if !bytes.iter().any(|byte| b"_-.:".contains(byte)) {
+        let mut capital = bytes.to_vec();
+        let first = capital.iter_mut().find(|byte| byte.is_ascii_alphabetic());
+        if let Some(first) = first {
+            first.make_ascii_uppercase();
+        }
+        add(capital);
+    }
+    spellings
+}
+
+/// What an encoder makes of a character, if it does not leave it as it is.
+type Escape = fn(u8) -> Option<String>;
+
+/// What writes a literal otherwise than the rules have it: JSON of .NET and Gson, JSON of all others,
+/// properties of Java, XML, and links.
+const ESCAPES: [Escape; 5] = [
+    |byte| {
+        let escaped = b"\"&'+<>=`".contains(&byte);
+        escaped.then(|| format!("\\u{byte:04X}"))
+    },
+    |byte| {
+        let escaped = b"\"/".contains(&byte);
+        escaped.then(|| format!("\\{}", char::from(byte)))
+    },
+    |byte| {
+        let escaped = b":=#!".contains(&byte);
+        escaped.then(|| format!("\\{}", char::from(byte)))
+    },
+    |byte| {
+        Some(match byte {
+            b'"' => "&quot;".to_owned(),
+            b'&' => "&amp;".to_owned(),
+            b'<' => "&lt;".to_owned(),
+            b'>' => "&gt;".to_owned(),
+            _ => return None,
+        })
+    },
+    |byte| {
+        let kept = byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+        (!kept).then(|| format!("%{byte:02X}"))
+    },
+];
+
+/// The literal as it lies in escaped text, where that is not how the rule has it; no longer than
+/// an anchor may be, and none that is all escape.
+fn escaped(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut forms = Vec::new();
+    for escape in ESCAPES {
+        let mut form = Vec::new();
+        for byte in bytes {
+            match escape(*byte) {
+                Some(text) => form.extend(text.into_bytes()),
+                None => form.push(*byte),
+            }
+        }
+        form.truncate(AnchorSpec::LONGEST);
+        // What the rule has, or an end of it, is found without this.
+        if !form.ends_with(bytes) && !forms.contains(&form) {
+            forms.push(form);
+        }
+    }
+    forms
+}
+
 /// Characters of base64, both alphabets: what may follow a short piece of it.
 fn base64_class() -> ByteClass {
     ByteClass::from_fn(|byte| byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte))
@@ -96,6 +173,13 @@ pub fn forms(spec: &AnchorSpec) -> Vec<(AnchorSpec, Encoding)> {
     else {
         return forms;
     };
+    let escaped = escaped(bytes).into_iter().map(|bytes| AnchorSpec::Literal {
+        bytes,
+        // The digits of an escape are written in either case.
+        nocase: true,
+        follow: None,
+    });
+    forms.extend(escaped.map(|spec| (spec, Encoding::Plain)));
     let piece = AnchorSpec::LONGEST / 2;
     let skip = rarest_window(bytes).min(bytes.len().saturating_sub(piece));
     let part = &bytes[skip..bytes.len().min(skip + piece)];
@@ -116,14 +200,7 @@ pub fn forms(spec: &AnchorSpec) -> Vec<(AnchorSpec, Encoding)> {
     };
     forms.push((low, Encoding::Utf16Le { skip }));
     forms.push((high, Encoding::Utf16Be { skip }));
-    // Upper and lower case have different base64; words mixed in other ways are not worth a form.
-    let mut spellings = vec![bytes.clone()];
-    if *nocase {
-        spellings.push(bytes.to_ascii_lowercase());
-        spellings.push(bytes.to_ascii_uppercase());
-        spellings.dedup();
-    }
-    for spelling in spellings {
+    for spelling in spellings(bytes, *nocase) {
         let utf16: Vec<u8> = spelling.iter().flat_map(|byte| [*byte, 0]).collect();
         for shift in 0..3 {
             let base64 = [

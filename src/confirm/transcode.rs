@@ -18,6 +18,9 @@ use crate::anchor::encode::{Encoding, FIRST_CHARACTER};
 /// What stands for a character that has no single byte: no pattern asks for it.
 const FOREIGN: u8 = 0xff;
 
+/// What stands for the byte order mark, behind which a file's first line begins.
+const MARK: u8 = b'\n';
+
 /// Decoded bytes around an anchor.
 pub(super) struct Decoded {
     /// The bytes, and where each lies in the window.
@@ -161,6 +164,7 @@ fn utf16(
     let bytes: Vec<u8> = pairs
         .map(|pair| match (pair, low_first) {
             ([byte, 0], true) | ([0, byte], false) => *byte,
+            ([0xff, 0xfe], true) | ([0xfe, 0xff], false) => MARK,
             _ => FOREIGN,
         })
         .collect();
@@ -259,6 +263,21 @@ fn digits_before(window: &[u8], at: usize, most: usize, join: bool) -> Vec<(usiz
     digits
 }
 
+/// Whether the text begins with a line of base64 alone, up to a quote or a tag at most: what stands
+/// below encoded text without padding may be the next setting (`kind: Secret`).
+fn is_base64_line(text: &[u8]) -> bool {
+    let after = text.iter().position(|byte| digit(*byte).is_none());
+    let Some(after) = after else {
+        return !text.is_empty();
+    };
+    let rest = text.get(after..).unwrap_or(&[]);
+    after > 0
+        && match rest.first() {
+            Some(b'\n' | b'\r' | b'=' | b'"' | b'\'' | b'<' | b'\\' | b',' | 0) => true,
+            _ => rest.trim_ascii_start().is_empty(),
+        }
+}
+
 /// Appends places and values of up to `most` digits from `at` on.
 fn digits_from(window: &[u8], at: usize, most: usize, digits: &mut Vec<(usize, u8)>) {
     let mut rest = window.get(at..).unwrap_or(&[]);
@@ -266,7 +285,9 @@ fn digits_from(window: &[u8], at: usize, most: usize, digits: &mut Vec<(usize, u
     while digits.len() < wanted {
         rest = match rest {
             [b'\\', b'n' | b'r', after @ ..] => after,
-            [b'\n' | b'\r', after @ ..] => after.trim_ascii_start(),
+            [b'\n' | b'\r', after @ ..] if is_base64_line(after.trim_ascii_start()) => {
+                after.trim_ascii_start()
+            }
             [byte, after @ ..] => {
                 let Some(value) = digit(*byte) else { break };
                 digits.push((window.len().saturating_sub(rest.len()), value));

@@ -20,7 +20,8 @@ const LONGEST_REFERENCE: usize = 8;
 /// A window with a layer of escapes undone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct View {
-    name: &'static str,
+    /// What was undone, the outermost first.
+    names: Vec<&'static str>,
     bytes: Vec<u8>,
     /// For each byte where its escape begins in the source, and at the end the source's length.
     origin: Vec<usize>,
@@ -37,17 +38,17 @@ impl View {
         ends: Vec<usize>,
     ) -> Self {
         Self {
-            name,
+            names: vec![name],
             bytes,
             origin,
             ends,
         }
     }
 
-    /// Which escapes were undone: `json-xml` or `percent`.
+    /// Which escapes were undone, the outermost first: `json-xml`, `percent`, `properties`.
     #[must_use]
-    pub fn name(&self) -> &'static str {
-        self.name
+    pub fn names(&self) -> &[&'static str] {
+        &self.names
     }
 
     /// The readable bytes.
@@ -88,17 +89,30 @@ impl View {
         for origin in &mut self.origin {
             *origin = inner.source_range(*origin..*origin).start;
         }
+        // JSON in JSON is told once.
+        let mut names = inner.names.clone();
+        names.append(&mut self.names);
+        names.dedup();
+        self.names = names;
         self
     }
 }
 
 /// The views worth reading, most likely first: none if the window holds no escape.
 pub fn views(window: &[u8]) -> impl Iterator<Item = View> {
-    // JSON inside JSON (a template in an API answer, a setting in a state file) escapes twice.
-    let again = |outer: &View| text(&outer.bytes).map(|inner| inner.over(outer));
-    std::iter::successors(text(window), again)
-        .take(2)
-        .chain(std::iter::once_with(|| percent(window)).flatten())
+    let text_again = |outer: &View| Some(text(&outer.bytes)?.over(outer));
+    let percent_again = |outer: &View| Some(percent(&outer.bytes)?.over(outer));
+    // JSON inside JSON (a template in an API answer, a setting in a state file) escapes twice, and
+    // an API's answer that is itself written into a log as JSON three times.
+    let texts = std::iter::successors(text(window), text_again).take(3);
+    // A link that is a parameter of a link is encoded twice.
+    let percents = std::iter::successors(percent(window), percent_again).take(2);
+    // A link in JSON, and JSON as a parameter of a link.
+    let in_text = std::iter::once_with(move || percent_again(&text(window)?));
+    let in_percent = std::iter::once_with(move || text_again(&percent(window)?));
+    let in_properties = std::iter::once_with(move || properties(window));
+    let others = in_text.chain(in_percent).chain(in_properties).flatten();
+    texts.chain(percents).chain(others)
 }
 
 /// Undoes JSON string escapes and XML character references; `None` if there are none.
@@ -118,6 +132,21 @@ pub fn text(source: &[u8]) -> Option<View> {
 pub fn percent(source: &[u8]) -> Option<View> {
     memchr::memchr(b'%', source)?;
     undo("percent", source, [b'%'; 2], percent_triple)
+}
+
+/// Undoes the escapes of a property file of Java (`Properties.store`), which has more of them than
+/// JSON; `None` if there are none of those.
+#[must_use]
+pub fn properties(source: &[u8]) -> Option<View> {
+    let own = |rest: &[u8]| match rest {
+        [b'\\', mark @ (b':' | b'=' | b'#' | b'!'), ..] => Some((Replacement::byte(*mark), 2)),
+        _ => None,
+    };
+    memchr::memchr_iter(b'\\', source).find(|at| source.get(*at..).and_then(own).is_some())?;
+    undo("properties", source, [b'\\'; 2], |rest| match rest {
+        [b'\\', ..] => own(rest).or_else(|| backslash(rest)),
+        _ => None,
+    })
 }
 
 /// A value with its percent-encoding undone.
@@ -151,6 +180,9 @@ pub fn looks_escaped(value: &[u8], rest: &[u8]) -> bool {
         || has(b"\\\"")
         || has(b"\\/")
         || has(b"\\\\")
+        || has(b"\\!")
+        || has(b"\\=")
+        || has(b"\\#")
         || has(b"&amp;")
         || has(b"&quot;")
         || (value.ends_with(b"\\") && rest.starts_with(b"\""))
@@ -203,12 +235,7 @@ fn undo(
         at = at.saturating_add(len.max(1));
     }
     origin.push(source.len());
-    Some(View {
-        name,
-        bytes,
-        origin,
-        ends: Vec::new(),
-    })
+    Some(View::new(name, bytes, origin, Vec::new()))
 }
 
 /// A JSON string escape (RFC 8259 section 7) at the start of `rest`.
@@ -283,6 +310,34 @@ mod tests {
         assert_eq!(readable(text("\\u00e9".as_bytes())), "é");
         assert_eq!(text(b"nothing here"), None);
         assert_eq!(text(br"&unknown; & \u12 \q &#; \ud800"), None);
+    }
+
+    #[test]
+    fn properties_of_java_escape_what_json_does_not() {
+        let source = br"url=https\://a.example/?x\=1\#b\!\u0026\\c";
+        assert_eq!(
+            readable(properties(source)),
+            r"url=https://a.example/?x=1#b!&\c"
+        );
+        assert_eq!(properties(br"a\nb\u0026"), None, "JSON has these");
+        let last = views(br"key\=a\:b").last().unwrap();
+        assert_eq!((last.bytes(), last.names()), (&b"key=a:b"[..], &["properties"][..]));
+    }
+
+    #[test]
+    fn escapes_of_several_kinds_are_undone_together() {
+        let read = |source: &[u8]| -> Vec<(String, Vec<&'static str>)> {
+            let text = |view: &View| String::from_utf8(view.bytes().to_vec()).unwrap();
+            views(source).map(|view| (text(&view), view.names().to_vec())).collect()
+        };
+        let found = read(br"a\u0026b=%2B");
+        assert!(found.contains(&("a&b=+".to_owned(), vec!["json-xml", "percent"])), "{found:?}");
+        let found = read(b"u=a%26amp;b%252B");
+        assert!(found.contains(&("u=a&amp;b+".to_owned(), vec!["percent"])), "{found:?}");
+        assert!(found.contains(&("u=a&b%2B".to_owned(), vec!["percent", "json-xml"])), "{found:?}");
+        let thrice = br#"{\\\"a\\\":1}"#;
+        let found = read(thrice);
+        assert!(found.contains(&(r#"{"a":1}"#.to_owned(), vec!["json-xml"])), "{found:?}");
     }
 
     #[test]

@@ -30,7 +30,7 @@ const TOOLS: &[(&str, &[&str])] = &[
 ];
 
 /// Runs a tool of the Debian package of the same name, or of another as `tests/run.sh` lists.
-fn tool(folder: &Path, command: &[&str], input: &[u8]) -> Vec<u8> {
+pub(crate) fn tool(folder: &Path, command: &[&str], input: &[u8]) -> Vec<u8> {
     let (program, args) = command.split_first().unwrap();
     let mut child = Command::new(program)
         .args(args)

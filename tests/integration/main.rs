@@ -36,4 +36,5 @@ mod second_pass;
 #[cfg(feature = "gpu")]
 mod shaders;
 mod texts;
+mod types;
 mod volumes;

@@ -122,6 +122,30 @@ pub(crate) fn tag_around<'t>(text: &'t [u8], place: &Range<usize>, reach: usize)
         .unwrap_or(&[])
 }
 
+/// Whether an empty line lies in a text, also in an indented block or with its line ends written as
+/// in an attribute of XML.
+pub(super) fn has_blank_line(text: &[u8]) -> bool {
+    let has = |needle: &[u8]| memchr::memmem::find(text, needle).is_some();
+    // The first and the last piece are parts of lines.
+    let mut lines = text.split(|byte| *byte == b'\n');
+    lines.next();
+    lines.next_back();
+    lines.any(|line| line.trim_ascii().is_empty()) || has(b"&#xA;&#xA;") || has(b"&#10;&#10;")
+}
+
+/// Whether a section of a file begins in a text: `[name]` or `---` on a line of its own.
+pub(super) fn begins_section(text: &[u8]) -> bool {
+    let has = |needle: &[u8]| memchr::memmem::find(text, needle).is_some();
+    let in_name = |byte: &u8| byte.is_ascii_alphanumeric() || b" _.:-".contains(byte);
+    let is_head = |line: &[u8]| matches!(line, [b'[', name @ .., b']'] if name.iter().all(in_name));
+    let mut lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    has(b"\n[")
+        || has(b"\n---")
+        || has(b"&#xA;[")
+        || has(b"&#10;[")
+        || lines.any(is_head)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

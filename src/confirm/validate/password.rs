@@ -196,9 +196,8 @@ pub(super) fn between<'t>(window: &'t [u8], one: &Range<usize>, other: &Range<us
 /// Whether two places belong to one record: no empty line and no new section between them.
 pub(super) fn same_record(window: &[u8], one: &Range<usize>, other: &Range<usize>) -> bool {
     let text = between(window, one, other);
-    let has = |needle: &[u8]| memchr::memmem::find(text, needle).is_some();
     gap_between(one, other) == 0
-        || !(has(b"\n\n") || has(b"\n\r\n") || has(b"\n[") || has(b"\n---") || text.contains(&0))
+        || !(context::has_blank_line(text) || context::begins_section(text) || text.contains(&0))
 }
 
 #[cfg(test)]

@@ -36,15 +36,23 @@ const KEY_LEN: usize = 32;
 
 /// What a token is for: `sb://acme.servicebus.windows.net/queue`, with or without its scheme.
 static RESOURCE: Pattern = Pattern::new(
-    r"(?i)^(?:[a-z]{2,5}://)?(?<host>[a-z0-9-]{2,64}\.(?:servicebus\.(?:windows\.net|chinacloudapi\.cn|usgovcloudapi\.net)|azure-devices(?:-provisioning)?\.(?:net|cn|us)))(?::[0-9]{1,5})?(?:/(?<path>[^\s?]{0,300}))?",
+    r"(?i)^(?:[a-z]{2,5}://)?(?<host>[a-z0-9-]{2,64}\.(?:servicebus\.(?:windows\.net|chinacloudapi\.cn|usgovcloudapi\.net)|azure-devices(?:-provisioning)?\.(?:net|cn|us)))(?::[0-9]{1,5})?(?:/(?<path>[^\s?]{0,300})|[?]|$)",
 );
+
+static ENDPOINT: Pattern =
+    Pattern::new(r#"(?i)Endpoint\s{0,2}=\s{0,2}(?<url>[a-z]{2,5}://[^;"'\s]{1,300})"#);
+
+/// A host that is written out, and by nobody's template.
+static HOST: Pattern = Pattern::new(r"(?i)^[a-z]{2,5}://[a-z0-9.-]{1,253}(?::[0-9]{1,5})?/?$");
 
 /// `Endpoint=sb://HOST/;SharedAccessKeyName=POLICY;SharedAccessKey=KEY`.
 pub(super) fn namespace_string(candidate: &Candidate<'_>) -> Judgement {
     let place = candidate.secret_range();
     let list = connection_string::list_around(candidate.window, &place);
     let fields = connection_string::fields(list);
-    let endpoint = value_of(&fields, &["Endpoint"]);
+    // The first field of a setting in an environment file begins with the name of the setting.
+    let first = || context::text_of(&ENDPOINT.first(list)?, "url");
+    let endpoint = value_of(&fields, &["Endpoint"]).or_else(first);
     if is_hub(candidate, &fields, endpoint.is_some()) {
         return Judgement::Reject("a key of IoT Hub");
     }
@@ -65,6 +73,13 @@ pub(super) fn namespace_string(candidate: &Candidate<'_>) -> Judgement {
         let found = RESOURCE.first(url.as_bytes())?;
         context::text_of(&found, "host")
     });
+    let elsewhere = |url: &String| HOST.first(url.as_bytes()).is_some();
+    if host.is_none()
+        && proof.verdict != Some(Verdict::Checksum)
+        && endpoint.as_ref().is_some_and(elsewhere)
+    {
+        return Judgement::Reject("not a host of this service");
+    }
     proof = match host {
         Some(host) => service::MESSAGING.opened_at(proof, host.as_bytes()),
         None => service::MESSAGING.opened_near(proof, candidate.window, &place),

@@ -241,19 +241,17 @@ fn between<'t>(window: &'t [u8], one: &Range<usize>, other: &Range<usize>) -> &'
 /// Whether a section begins between the two.
 fn is_section_between(window: &[u8], one: &Range<usize>, other: &Range<usize>) -> bool {
     let text = between(window, one, other);
-    let has = |needle: &[u8]| memchr::memmem::find(text, needle).is_some();
-    has(b"\n[") || has(b"\n---")
+    context::begins_section(text)
 }
 
 /// Whether one record ends and another begins between the two.
 fn is_record_between(window: &[u8], one: &Range<usize>, other: &Range<usize>) -> bool {
     let text = between(window, one, other);
-    let has = |needle: &[u8]| memchr::memmem::find(text, needle).is_some();
     let close = text.iter().position(|byte| *byte == b'}');
     let opens_again = close
         .and_then(|at| text.get(at..))
         .is_some_and(|rest| rest.contains(&b'{'));
-    opens_again || has(b"\n\n") || has(b"\r\n\r\n")
+    opens_again || context::has_blank_line(text)
 }
 
 /// Whether a value without quotes is program text: a call, a path of names, a type, a variable.

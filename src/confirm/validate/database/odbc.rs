@@ -120,23 +120,30 @@ fn arguments(candidate: &Candidate<'_>) -> Judgement {
     judge(whole, &fields, &value, raw, place)
 }
 
+/// Whether a byte is the first of a line that is not blank.
+fn begins_line(text: &[u8], at: usize) -> bool {
+    let before = text.get(..at).unwrap_or(&[]);
+    let mut blanks = before.iter().rev().skip_while(|byte| matches!(byte, b' ' | b'\t'));
+    matches!(blanks.next(), None | Some(b'\n' | b'\r' | 0))
+}
+
 /// A section of an `odbc.ini` or a file DSN, around the line that names its driver.
 fn section(candidate: &Candidate<'_>) -> Judgement {
     let window = candidate.window;
     let anchor = candidate.anchor;
-    let before = window.get(..anchor).unwrap_or(&[]);
-    let begin = memchr::memmem::rfind(before, b"\n[").map_or(0, |at| at.saturating_add(1));
-    let begin = begin.max(anchor.saturating_sub(SECTION));
+    // On a disk a text begins behind the NULs of whatever lay there before.
+    let floor = anchor.saturating_sub(SECTION);
+    let before = window.get(floor..anchor).unwrap_or(&[]);
+    let begin = memchr::memrchr_iter(b'[', before).find(|at| begins_line(before, *at));
+    let nul = memchr::memrchr(0, before).map(|at| at.saturating_add(1));
+    let begin = floor.saturating_add(begin.max(nul).unwrap_or(0));
     let after = window.get(anchor..).unwrap_or(&[]);
-    let len = memchr::memmem::find(after, b"\n[")
-        .unwrap_or(after.len())
-        .min(SECTION);
-    let Some(text) = window.get(begin..anchor.saturating_add(len)) else {
+    let end = memchr::memchr_iter(b'[', after).find(|at| begins_line(after, *at));
+    let nul = memchr::memchr(0, after);
+    let len = end.into_iter().chain(nul).chain([after.len(), SECTION]).min();
+    let Some(text) = window.get(begin..anchor.saturating_add(len.unwrap_or(0))) else {
         return Judgement::Reject("no section");
     };
-    if text.contains(&0) {
-        return Judgement::Reject("not a text");
-    }
     let fields = connection_string::fields(text);
     let Some(password) = fields.iter().find(|field| field.is_named(PASSWORD)) else {
         return Judgement::Reject("no password in the section");
