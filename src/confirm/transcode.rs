@@ -139,10 +139,11 @@ fn is_low_first(place: Place<'_>, hit_low_first: bool) -> Option<bool> {
         let first = place.window.get(at);
         first.is_some_and(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace())
     };
+    let is_nul = |at: usize| place.window.get(at) == Some(&0);
     let nul_is_even = nul.is_multiple_of(2) == place.even;
     match nul {
         0 => Some(!nul_is_even),
-        1 => Some(begins_with_text(0) && !nul_is_even),
+        1 => Some((begins_with_text(0) || is_nul(0)) && !nul_is_even),
         _ => Some(begins_with_text(nul.saturating_sub(1))),
     }
 }
@@ -396,7 +397,7 @@ mod tests {
         let low: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
         let high: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
         for (bytes, is_low) in [(low, true), (high, false)] {
-            for lead in [&b""[..], b"\xff\xfe", b"\x80", b"\x80\x81\x82"] {
+            for lead in [&b""[..], b"\xff\xfe", b"\x80", b"\x80\x81\x82", &[0; 600]] {
                 let all = [lead, &bytes, b"\x90"].concat();
                 for (form, encoding) in [
                     (b"A\0K\0I\0A\0", Encoding::Utf16Le { skip: 0 }),

@@ -321,23 +321,40 @@ mod tests {
         );
         assert_eq!(properties(br"a\nb\u0026"), None, "JSON has these");
         let last = views(br"key\=a\:b").last().unwrap();
-        assert_eq!((last.bytes(), last.names()), (&b"key=a:b"[..], &["properties"][..]));
+        assert_eq!(
+            (last.bytes(), last.names()),
+            (&b"key=a:b"[..], &["properties"][..])
+        );
     }
 
     #[test]
     fn escapes_of_several_kinds_are_undone_together() {
         let read = |source: &[u8]| -> Vec<(String, Vec<&'static str>)> {
             let text = |view: &View| String::from_utf8(view.bytes().to_vec()).unwrap();
-            views(source).map(|view| (text(&view), view.names().to_vec())).collect()
+            views(source)
+                .map(|view| (text(&view), view.names().to_vec()))
+                .collect()
         };
         let found = read(br"a\u0026b=%2B");
-        assert!(found.contains(&("a&b=+".to_owned(), vec!["json-xml", "percent"])), "{found:?}");
+        assert!(
+            found.contains(&("a&b=+".to_owned(), vec!["json-xml", "percent"])),
+            "{found:?}"
+        );
         let found = read(b"u=a%26amp;b%252B");
-        assert!(found.contains(&("u=a&amp;b+".to_owned(), vec!["percent"])), "{found:?}");
-        assert!(found.contains(&("u=a&b%2B".to_owned(), vec!["percent", "json-xml"])), "{found:?}");
+        assert!(
+            found.contains(&("u=a&amp;b+".to_owned(), vec!["percent"])),
+            "{found:?}"
+        );
+        assert!(
+            found.contains(&("u=a&b%2B".to_owned(), vec!["percent", "json-xml"])),
+            "{found:?}"
+        );
         let thrice = br#"{\\\"a\\\":1}"#;
         let found = read(thrice);
-        assert!(found.contains(&(r#"{"a":1}"#.to_owned(), vec!["json-xml"])), "{found:?}");
+        assert!(
+            found.contains(&(r#"{"a":1}"#.to_owned(), vec!["json-xml"])),
+            "{found:?}"
+        );
     }
 
     #[test]

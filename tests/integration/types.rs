@@ -53,7 +53,10 @@ impl Row {
     }
 
     fn made(&self, template: &str) -> String {
-        expand(template, &mut Stream::new(&format!("{}/{template}", self.secret_type)))
+        expand(
+            template,
+            &mut Stream::new(&format!("{}/{template}", self.secret_type)),
+        )
     }
 }
 
@@ -105,17 +108,29 @@ impl Faults {
 
     #[track_caller]
     fn none(self) {
-        assert!(self.0.is_empty(), "{}:\n{}", self.0.len(), self.0.join("\n"));
+        assert!(
+            self.0.is_empty(),
+            "{}:\n{}",
+            self.0.len(),
+            self.0.join("\n")
+        );
     }
 }
 
 fn told(known: &Known) -> String {
-    let told = known.iter().map(|(verdict, value)| format!("{} {}", verdict.name(), value.escape_ascii()));
+    let told = known
+        .iter()
+        .map(|(verdict, value)| format!("{} {}", verdict.name(), value.escape_ascii()));
     told.collect::<Vec<_>>().join(", ")
 }
 
 fn shown(text: &[u8]) -> String {
-    text.iter().take(400).copied().collect::<Vec<u8>>().escape_ascii().to_string()
+    text.iter()
+        .take(400)
+        .copied()
+        .collect::<Vec<u8>>()
+        .escape_ascii()
+        .to_string()
 }
 
 #[test]
@@ -150,13 +165,20 @@ fn every_type_is_found_in_every_kind_of_file() {
                 *tried.entry(row.secret_type).or_insert(0) += 1;
                 if found != expected {
                     let text = shown(&text);
-                    faults.add(format!("{} in {carrier}: {} in {text}", row.secret_type, told(&found)));
+                    faults.add(format!(
+                        "{} in {carrier}: {} in {text}",
+                        row.secret_type,
+                        told(&found)
+                    ));
                 }
             }
         }
     }
     faults.none();
-    assert!(tried.len() == 52 && tried.values().all(|tried| *tried >= 10), "{tried:?}");
+    assert!(
+        tried.len() == 52 && tried.values().all(|tried| *tried >= 10),
+        "{tried:?}"
+    );
 }
 
 #[test]
@@ -171,7 +193,11 @@ fn every_encoding_gives_the_same_secret_of_every_type() {
                 let found = known(row.secret_type, &text);
                 if found != expected {
                     let text = shown(&text);
-                    faults.add(format!("{} in {encoding}: {} in {text}", row.secret_type, told(&found)));
+                    faults.add(format!(
+                        "{} in {encoding}: {} in {text}",
+                        row.secret_type,
+                        told(&found)
+                    ));
                 }
             }
         }
@@ -251,7 +277,10 @@ fn near_misses(row: &Row) -> BTreeSet<String> {
 /// The counter-examples of the rules; what one variant is not may be another.
 fn counter_examples(row: &Row) -> impl Iterator<Item = String> {
     let rules = Texts::shared().rules();
-    let own = rules.variants.iter().filter(|variant| rules.type_of(variant).id == row.secret_type);
+    let own = rules
+        .variants
+        .iter()
+        .filter(|variant| rules.type_of(variant).id == row.secret_type);
     let texts = own.flat_map(|variant| &variant.counter_examples);
     let texts = texts.map(|text| row.made(text));
     texts.filter(|text| known(row.secret_type, text.as_bytes()).is_empty())
@@ -262,23 +291,31 @@ fn near_misses_of_every_type_are_found_in_no_kind_of_file() {
     let (mut faults, mut tried) = (Faults::default(), BTreeMap::new());
     for row in ROWS {
         let values = near_misses(row);
-        let stand_ins = values.iter().filter(|value| STAND_INS.iter().any(|text| value.contains(text)));
-        tried.insert(row.secret_type, values.len() - stand_ins.count());
         let named = values.iter().map(|value| (row.name, value.clone()));
         let others = counter_examples(row).map(|value| ("note", value));
         for (name, value) in named.chain(others) {
+            if !STAND_INS.iter().any(|stand_in| value.contains(stand_in)) {
+                *tried.entry(row.secret_type).or_insert(0) += 1;
+            }
             for (carrier, write) in CARRIERS {
                 let text = write(name, &value);
                 let found = known(row.secret_type, &text);
                 if !found.is_empty() {
                     let text = shown(&text);
-                    faults.add(format!("{} in {carrier}: {} in {text}", row.secret_type, told(&found)));
+                    faults.add(format!(
+                        "{} in {carrier}: {} in {text}",
+                        row.secret_type,
+                        told(&found)
+                    ));
                 }
             }
         }
     }
     faults.none();
-    assert!(tried.len() == 52 && tried.values().all(|tried| *tried >= 10), "{tried:?}");
+    assert!(
+        tried.len() == 52 && tried.values().all(|tried| *tried >= 10),
+        "{tried:?}"
+    );
 }
 
 #[test]
@@ -298,10 +335,16 @@ fn every_type_is_as_sure_as_its_row_says() {
     }
     let mut faults = Faults::default();
     for secret_type in &rules.types {
-        let found = surest.get(secret_type.id.as_str()).copied().map(Verdict::name);
+        let found = surest
+            .get(secret_type.id.as_str())
+            .copied()
+            .map(Verdict::name);
         let noted = found.is_some_and(|found| secret_type.strength_note.starts_with(found));
         if found != Some(&*secret_type.strength) && !noted {
-            faults.add(format!("{}: {found:?}, not {}", secret_type.id, secret_type.strength));
+            faults.add(format!(
+                "{}: {found:?}, not {}",
+                secret_type.id, secret_type.strength
+            ));
         }
     }
     faults.none();

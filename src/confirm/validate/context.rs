@@ -139,11 +139,7 @@ pub(super) fn begins_section(text: &[u8]) -> bool {
     let in_name = |byte: &u8| byte.is_ascii_alphanumeric() || b" _.:-".contains(byte);
     let is_head = |line: &[u8]| matches!(line, [b'[', name @ .., b']'] if name.iter().all(in_name));
     let mut lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-    has(b"\n[")
-        || has(b"\n---")
-        || has(b"&#xA;[")
-        || has(b"&#10;[")
-        || lines.any(is_head)
+    has(b"\n[") || has(b"\n---") || has(b"&#xA;[") || has(b"&#10;[") || lines.any(is_head)
 }
 
 #[cfg(test)]

@@ -26,6 +26,8 @@ static REGISTRY: Pattern = Pattern::new(
     r"(?i)//(?<host>[a-z0-9][a-z0-9.-]{0,120})(?::[0-9]{1,5})?(?<path>/[^\s:]{0,120})?:_(?:auth|password)",
 );
 
+/// Shortest password that is taken to be drawn, not chosen, in bytes.
+const LONG: usize = 20;
 /// Hosts of the public registry, where tokens without `npm_` were revoked in December 2025.
 const PUBLIC: &[&str] = &["registry.npmjs.org", "registry.yarnpkg.com"];
 
@@ -79,6 +81,9 @@ pub(super) fn basic(candidate: &Candidate<'_>) -> Judgement {
     } else {
         decoded
     };
+    if password.len() >= LONG && placeholder::is_typed(&password) {
+        return proof.suppress("placeholder");
+    }
     placeholder::accept_unless_placeholder(&password, proof)
 }
 

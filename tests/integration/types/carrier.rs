@@ -95,7 +95,9 @@ pub(super) const ENCODINGS: &[(&str, fn(&str) -> Vec<u8>)] = &[
         let encoded = STANDARD.encode(utf16(text, true));
         format!("powershell -EncodedCommand {encoded}\n").into_bytes()
     }),
-    ("JSON", |text| format!("{{\"log\":{}}}", quoted(text)).into_bytes()),
+    ("JSON", |text| {
+        format!("{{\"log\":{}}}", quoted(text)).into_bytes()
+    }),
     ("JSON of .NET", |text| {
         let inner = quoted(text).replace("\\\"", "\\u0022");
         let escaped = escapes(&inner, "&'+<>`", |code| format!("\\u{code:04X}"));
@@ -112,7 +114,9 @@ pub(super) const ENCODINGS: &[(&str, fn(&str) -> Vec<u8>)] = &[
         let inner = format!("{{\"log\":{}}}", quoted(text));
         format!("{{\"event\":{}}}", quoted(&inner)).into_bytes()
     }),
-    ("XML", |text| format!("<log text=\"{}\"/>", entities(text)).into_bytes()),
+    ("XML", |text| {
+        format!("<log text=\"{}\"/>", entities(text)).into_bytes()
+    }),
     ("percent", |text| {
         format!("curl -d 'log={}' https://a.example/\n", percent(text)).into_bytes()
     }),

@@ -7,13 +7,15 @@ use std::ops::Range;
 use keydredge::finding::{Finding, Verdict};
 
 use super::carrier::ENCODINGS;
-use super::table::ROWS;
 use super::plain;
+use super::table::ROWS;
 use crate::carve::tool;
 use crate::fixture::Desk;
 
 /// How far apart the texts lie: no rule looks as far.
-const APART: usize = 64 << 10;
+const APART: usize = 16 << 10;
+/// What the image is cut into, so that every text lies over a cut.
+const CHUNK: usize = 16 << 10;
 
 /// An image in the making.
 #[derive(Default)]
@@ -24,19 +26,20 @@ struct Disk {
 }
 
 impl Disk {
-    /// Adds bytes so that their middle lies on the edge of a chunk of 4 KiB.
+    /// Adds bytes so that their middle lies on the edge of a chunk.
     fn add(&mut self, secret_type: &'static str, what: String, bytes: &[u8]) {
-        let middle = (self.bytes.len() + bytes.len() / 2 + APART).next_multiple_of(4096);
-        let start = middle - bytes.len() / 2;
+        let middle = (self.bytes.len() + bytes.len() / 2 + APART).next_multiple_of(CHUNK);
+        // Among NULs only the place tells in which order the bytes of UTF-16 are.
+        let start = (middle - bytes.len() / 2) & !1;
         self.bytes.resize(start, 0);
         self.bytes.extend(bytes);
         let place = start as u64..self.bytes.len() as u64;
         self.texts.push((secret_type, what, place));
     }
 
-    fn scan(&mut self, args: &[&str]) -> Vec<Finding> {
-        let desk = Desk::new();
-        self.bytes.resize((self.bytes.len() + APART).next_multiple_of(4096), 0);
+    fn scan(&mut self, desk: &Desk, args: &[&str]) -> Vec<Finding> {
+        self.bytes
+            .resize((self.bytes.len() + APART).next_multiple_of(4096), 0);
         let file = desk.file("disk.img", &self.bytes);
         let args = [&["--as", "image", "--profile", "all"], args].concat();
         desk.scan(&file, &args).expect(0).findings()
@@ -51,7 +54,9 @@ impl Disk {
             let inside = findings.iter().filter(|finding| {
                 finding.secret_type == *secret_type && place.contains(&finding.occurrence.offset)
             });
-            let known = inside.map(|finding| (finding.verdict, &*finding.fingerprint)).collect();
+            let known = inside
+                .map(|finding| (finding.verdict, &*finding.fingerprint))
+                .collect();
             (*secret_type, &**what, known)
         })
     }
@@ -59,7 +64,7 @@ impl Disk {
 
 #[test]
 fn every_type_is_found_over_the_edge_of_a_chunk_in_every_encoding() {
-    let mut disk = Disk::default();
+    let (desk, mut disk) = (Desk::new(), Disk::default());
     for row in ROWS {
         for (index, value) in row.values().enumerate() {
             let text = plain(row, &value.whole());
@@ -68,12 +73,16 @@ fn every_type_is_found_over_the_edge_of_a_chunk_in_every_encoding() {
             let encodings = ENCODINGS.iter().enumerate();
             for (number, (encoding, encode)) in encodings {
                 if index == 0 || number % ENCODINGS.len() == index {
-                    disk.add(row.secret_type, format!("{index} {encoding}"), &encode(&text));
+                    disk.add(
+                        row.secret_type,
+                        format!("{index} {encoding}"),
+                        &encode(&text),
+                    );
                 }
             }
         }
     }
-    let findings = disk.scan(&["--chunk", "4K"]);
+    let findings = disk.scan(&desk, &["--chunk", "16K"]);
     let mut expected = BTreeSet::new();
     for (secret_type, what, known) in disk.known(&findings) {
         if what.ends_with("plain") {
@@ -83,7 +92,7 @@ fn every_type_is_found_over_the_edge_of_a_chunk_in_every_encoding() {
             assert_eq!(known, expected, "{secret_type}, {what}");
         }
     }
-    assert_eq!(disk.scan(&["--chunk", "64M"]), findings);
+    assert_eq!(disk.scan(&desk, &["--chunk", "64M"]), findings);
 }
 
 #[test]
@@ -106,14 +115,22 @@ fn every_type_is_found_in_compressed_streams() {
             disk.add(row.secret_type, command[0].to_owned(), &stream);
         }
     }
-    let findings = disk.scan(&["--chunk", "4K"]);
+    let findings = disk.scan(&desk, &["--chunk", "16K"]);
     let mut expected = BTreeSet::new();
     for (secret_type, what, known) in disk.known(&findings) {
         if what == "plain" {
             expected = known;
             assert_eq!(expected.len(), 1, "{secret_type}");
         } else {
-            assert_eq!(known, expected, "{secret_type} in {what}");
+            // LZ4 keeps what never came before as it is, and pieces of it are less sure.
+            let print = |(_, print): &(Verdict, &str)| (*print).to_owned();
+            let prints: BTreeSet<String> = known.iter().map(print).collect();
+            assert!(known.is_superset(&expected), "{secret_type} in {what}");
+            assert_eq!(
+                prints,
+                expected.iter().map(print).collect(),
+                "{secret_type} in {what}"
+            );
         }
     }
     for command in TOOLS {

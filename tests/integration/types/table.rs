@@ -182,8 +182,14 @@ pub(super) const ROWS: &[Row] = &[
                 "jdbc:sqlserver://acme.database.windows.net:1433;database=crm;user=app;password=<<{password}>>;encrypt=true",
                 Free,
             ),
-            ("mssql://app:<<{password}>>@acme.database.windows.net:1433/crm", Free),
-            ("Password=<<{password}>>;User ID=app;Server=acme.database.windows.net", Free),
+            (
+                "mssql://app:<<{password}>>@acme.database.windows.net:1433/crm",
+                Free,
+            ),
+            (
+                "Password=<<{password}>>;User ID=app;Server=acme.database.windows.net",
+                Free,
+            ),
         ],
         Some("acme.database.windows.net"),
         &[
@@ -297,7 +303,10 @@ pub(super) const ROWS: &[Row] = &[
         &[
             ("<<{azure-registry-key}>>", Checked),
             ("<<{azure-registry-token}>>", Checked),
-            ("docker login acme0.azurecr.io -u acme0 -p <<{azure-mixed32}>>", Shaped),
+            (
+                "docker login acme0.azurecr.io -u acme0 -p <<{azure-mixed32}>>",
+                Shaped,
+            ),
         ],
         Some("acme0.azurecr.io"),
         &[
@@ -311,7 +320,10 @@ pub(super) const ROWS: &[Row] = &[
         "APIM_SUBSCRIPTION_KEY",
         &[
             ("<<{azure-management-key}>>", Checked),
-            ("https://acme.azure-api.net/orders?subscription-key=<<{azure-hex32}>>", Shaped),
+            (
+                "https://acme.azure-api.net/orders?subscription-key=<<{azure-hex32}>>",
+                Shaped,
+            ),
         ],
         None,
         &[
@@ -327,7 +339,10 @@ pub(super) const ROWS: &[Row] = &[
         &[
             ("<<{azure-function-key}>>", Checked),
             ("<<{azure-key40}>>", Shaped),
-            ("https://acme.azurewebsites.net/api/order?code=<<{azure-key40}>>", Shaped),
+            (
+                "https://acme.azurewebsites.net/api/order?code=<<{azure-key40}>>",
+                Shaped,
+            ),
         ],
         Some("acme.azurewebsites.net"),
         &[
@@ -387,7 +402,10 @@ pub(super) const ROWS: &[Row] = &[
         "SB_TOKEN",
         &[
             ("SharedAccessSignature <<{azure-messaging-token}>>", Free),
-            ("SharedAccessSignature <<{azure-messaging-token-hub}>>", Free),
+            (
+                "SharedAccessSignature <<{azure-messaging-token-hub}>>",
+                Free,
+            ),
         ],
         None,
         &[
@@ -409,7 +427,10 @@ pub(super) const ROWS: &[Row] = &[
                 "HostName=acme.azure-devices.net;SharedAccessKeyName=iothubowner;SharedAccessKey=<<{azure-iot-key}>>",
                 Checked,
             ),
-            ("HostName=acme.azure-devices.net;DeviceId=d1;SharedAccessKey=<<{azure-key32}>>", Free),
+            (
+                "HostName=acme.azure-devices.net;DeviceId=d1;SharedAccessKey=<<{azure-key32}>>",
+                Free,
+            ),
         ],
         Some("acme.azure-devices.net"),
         &[
@@ -427,7 +448,10 @@ pub(super) const ROWS: &[Row] = &[
                 "Endpoint=https://acme.azconfig.io;Id=a1B2;Secret=<<{azure-app-configuration-key}>>",
                 Checked,
             ),
-            ("Endpoint=https://acme.azconfig.io;Id=a1B2;Secret=<<{azure-key32}>>", Shaped),
+            (
+                "Endpoint=https://acme.azconfig.io;Id=a1B2;Secret=<<{azure-key32}>>",
+                Shaped,
+            ),
         ],
         None,
         &[
@@ -542,11 +566,7 @@ pub(super) const ROWS: &[Row] = &[
             ("<<{azure-key64}>>", Shaped),
         ],
         None,
-        &[
-            "{azure-storage-key}",
-            "{azure-cosmos-key}",
-            "{azure-key32}",
-        ],
+        &["{azure-storage-key}", "{azure-cosmos-key}", "{azure-key32}"],
     ),
     row(
         "azure-redis-cache-password",
@@ -557,7 +577,10 @@ pub(super) const ROWS: &[Row] = &[
                 "acme.redis.cache.windows.net:6380,password=<<{azure-key32}>>,ssl=True,abortConnect=False",
                 Shaped,
             ),
-            ("rediss://:<<{azure-redis-key}>>@acme.redis.cache.windows.net:6380/0", Checked),
+            (
+                "rediss://:<<{azure-redis-key}>>@acme.redis.cache.windows.net:6380/0",
+                Checked,
+            ),
         ],
         None,
         &[
@@ -587,7 +610,11 @@ pub(super) const ROWS: &[Row] = &[
             ),
         ],
         Some(".cosmos.azure.com"),
-        &["{azure-storage-key}", "{azure-batch-key}", "mongodb://localhost:27017/crm"],
+        &[
+            "{azure-storage-key}",
+            "{azure-batch-key}",
+            "mongodb://localhost:27017/crm",
+        ],
     ),
     row(
         "azure-postgresql-connection-string",
@@ -597,7 +624,10 @@ pub(super) const ROWS: &[Row] = &[
                 "Server=acme.postgres.database.azure.com;Database=crm;Port=5432;User Id=app;Password=<<{password}>>;Ssl Mode=Require;",
                 Free,
             ),
-            ("postgresql://app:<<{password}>>@acme.postgres.database.azure.com:5432/crm", Free),
+            (
+                "postgresql://app:<<{password}>>@acme.postgres.database.azure.com:5432/crm",
+                Free,
+            ),
             (
                 "host=acme.postgres.database.azure.com port=5432 dbname=crm user=app password=<<{password}>> sslmode=require",
                 Free,
@@ -614,8 +644,14 @@ pub(super) const ROWS: &[Row] = &[
                 "Server=acme.mysql.database.azure.com;Database=crm;Port=3306;User Id=app;Password=<<{password}>>;Ssl Mode=Require;",
                 Free,
             ),
-            ("mysql://app:<<{password}>>@acme.mysql.database.azure.com:3306/crm", Free),
-            ("app:<<{password}>>@tcp(acme.mysql.database.azure.com:3306)/crm", Free),
+            (
+                "mysql://app:<<{password}>>@acme.mysql.database.azure.com:3306/crm",
+                Free,
+            ),
+            (
+                "app:<<{password}>>@tcp(acme.mysql.database.azure.com:3306)/crm",
+                Free,
+            ),
         ],
         Some("acme.mysql.database.azure.com"),
         &["mysql -h acme.mysql.database.azure.com -P 3306 -u app"],
@@ -628,7 +664,10 @@ pub(super) const ROWS: &[Row] = &[
                 "Server=acme.mariadb.database.azure.com;Database=crm;Port=3306;User Id=app@acme;Password=<<{password}>>;",
                 Free,
             ),
-            ("mariadb://app:<<{password}>>@acme.mariadb.database.azure.com:3306/crm", Free),
+            (
+                "mariadb://app:<<{password}>>@acme.mariadb.database.azure.com:3306/crm",
+                Free,
+            ),
         ],
         Some("acme.mariadb.database.azure.com"),
         &["mariadb -h acme.mariadb.database.azure.com -P 3306 -u app"],
@@ -743,7 +782,10 @@ pub(super) const ROWS: &[Row] = &[
                 "<publishProfile profileName=\"acme\" publishMethod=\"MSDeploy\" publishUrl=\"acme.scm.azurewebsites.net:443\" userName=\"$acme\" userPWD=\"<<{app-service-password}>>\" />",
                 Shaped,
             ),
-            ("https://$acme:<<{app-service-password}>>@acme.scm.azurewebsites.net:443/acme.git", Free),
+            (
+                "https://$acme:<<{app-service-password}>>@acme.scm.azurewebsites.net:443/acme.git",
+                Free,
+            ),
         ],
         None,
         &[
@@ -757,8 +799,14 @@ pub(super) const ROWS: &[Row] = &[
         "azure-ad-user-credentials",
         "LOGIN",
         &[
-            ("az login -u admin@acmecorp.onmicrosoft.com -p <<{password}>>", Free),
-            ("User=admin@acmecorp.onmicrosoft.com;Password=<<{password}>>", Free),
+            (
+                "az login -u admin@acmecorp.onmicrosoft.com -p <<{password}>>",
+                Free,
+            ),
+            (
+                "User=admin@acmecorp.onmicrosoft.com;Password=<<{password}>>",
+                Free,
+            ),
         ],
         Some("acmecorp.onmicrosoft.com"),
         &[
@@ -775,7 +823,10 @@ pub(super) const ROWS: &[Row] = &[
                 "<machineKey validationKey=\"<<{machine-key-128}>>\" validation=\"SHA1\" decryption=\"AES\" />",
                 Shaped,
             ),
-            ("<machineKey decryptionKey=\"<<{machine-key-48}>>\" />", Shaped),
+            (
+                "<machineKey decryptionKey=\"<<{machine-key-48}>>\" />",
+                Shaped,
+            ),
         ],
         None,
         &[
@@ -906,10 +957,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "npm-author-token",
         "NPM_TOKEN",
-        &[
-            ("<<{npm-token}>>", Checked),
-            ("<<{uuid}>>", Shaped),
-        ],
+        &[("<<{npm-token}>>", Checked), ("<<{uuid}>>", Shaped)],
         None,
         &[
             "npm_config_{hex40}",

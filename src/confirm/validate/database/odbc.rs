@@ -123,7 +123,10 @@ fn arguments(candidate: &Candidate<'_>) -> Judgement {
 /// Whether a byte is the first of a line that is not blank.
 fn begins_line(text: &[u8], at: usize) -> bool {
     let before = text.get(..at).unwrap_or(&[]);
-    let mut blanks = before.iter().rev().skip_while(|byte| matches!(byte, b' ' | b'\t'));
+    let mut blanks = before
+        .iter()
+        .rev()
+        .skip_while(|byte| matches!(byte, b' ' | b'\t'));
     matches!(blanks.next(), None | Some(b'\n' | b'\r' | 0))
 }
 
@@ -140,7 +143,11 @@ fn section(candidate: &Candidate<'_>) -> Judgement {
     let after = window.get(anchor..).unwrap_or(&[]);
     let end = memchr::memchr_iter(b'[', after).find(|at| begins_line(after, *at));
     let nul = memchr::memchr(0, after);
-    let len = end.into_iter().chain(nul).chain([after.len(), SECTION]).min();
+    let len = end
+        .into_iter()
+        .chain(nul)
+        .chain([after.len(), SECTION])
+        .min();
     let Some(text) = window.get(begin..anchor.saturating_add(len.unwrap_or(0))) else {
         return Judgement::Reject("no section");
     };
