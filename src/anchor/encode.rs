@@ -306,4 +306,53 @@ mod tests {
         assert_eq!(*encoding, Encoding::Utf16Le { skip: 4 });
         assert_eq!(bytes(spec), b"a\0a\0a\0a\0q\0z\0j\0x\0");
     }
+
+    #[test]
+    fn one_word_is_also_looked_for_with_a_capital() {
+        let has = |word: &str, spelling: &str| {
+            let first =
+                |(_, encoding): &(AnchorSpec, Encoding)| *encoding == Encoding::Base64 { shift: 0 };
+            let own = forms(&literal(spelling, false)).into_iter().find(first);
+            let (own, _) = own.unwrap();
+            forms(&literal(word, true))
+                .iter()
+                .any(|(spec, _)| bytes(spec) == bytes(&own))
+        };
+        assert!(has("password", "Password") && has("directLine", "DirectLine"));
+        assert!(has("</pass>", "</Pass>"));
+        assert!(!has("client_secret", "Client_secret"));
+        assert!(!has("api.travis-ci", "Api.travis-ci"));
+    }
+
+    #[test]
+    fn what_escapes_make_of_a_literal_is_looked_for_too() {
+        let plain = |text: &str| -> Vec<String> {
+            let forms = forms(&literal(text, true)).into_iter();
+            let plain = forms.filter(|(_, encoding)| *encoding == Encoding::Plain);
+            plain
+                .map(|(spec, _)| String::from_utf8(bytes(&spec).to_vec()).unwrap())
+                .collect()
+        };
+        assert_eq!(plain("password"), ["password"]);
+        assert_eq!(plain("+ASt"), ["+ASt", r"\u002BASt", "%2BASt"]);
+        assert_eq!(
+            plain("driver="),
+            ["driver=", r"driver\u003D", r"driver\=", "driver%3D"]
+        );
+        assert_eq!(
+            plain("\"private_key"),
+            [
+                "\"private_key",
+                r"\u0022private_ke",
+                "&quot;private_ke",
+                "%22private_key"
+            ]
+        );
+        assert_eq!(
+            plain("://"),
+            ["://", r":\/\/", "%3A%2F%2F"],
+            "a property's `\\://` ends as the literal does"
+        );
+        assert!(plain("BEGIN RSA PRIVAT").contains(&"BEGIN%20RSA%20PR".to_owned()));
+    }
 }

@@ -267,16 +267,16 @@ fn digits_before(window: &[u8], at: usize, most: usize, join: bool) -> Vec<(usiz
 /// Whether the text begins with a line of base64 alone, up to a quote or a tag at most: what stands
 /// below encoded text without padding may be the next setting (`kind: Secret`).
 fn is_base64_line(text: &[u8]) -> bool {
-    let after = text.iter().position(|byte| digit(*byte).is_none());
-    let Some(after) = after else {
-        return !text.is_empty();
-    };
-    let rest = text.get(after..).unwrap_or(&[]);
-    after > 0
-        && match rest.first() {
-            Some(b'\n' | b'\r' | b'=' | b'"' | b'\'' | b'<' | b'\\' | b',' | 0) => true,
-            _ => rest.trim_ascii_start().is_empty(),
-        }
+    let digits = text.iter().take_while(|byte| digit(**byte).is_some());
+    let after = text.get(digits.count()..).unwrap_or(&[]);
+    let padding = after.iter().take(2).take_while(|byte| **byte == b'=');
+    let after = after.get(padding.count()..).unwrap_or(&[]);
+    let mut rest = after.iter().skip_while(|byte| matches!(byte, b' ' | b'\t'));
+    let ends = matches!(
+        rest.next(),
+        None | Some(b'\n' | b'\r' | b'"' | b'\'' | b'<' | b'\\' | b',' | 0)
+    );
+    text.first().is_some_and(|byte| digit(*byte).is_some()) && ends
 }
 
 /// Appends places and values of up to `most` digits from `at` on.
@@ -368,6 +368,25 @@ mod tests {
             assert!(
                 decoded.starts_with("some words"),
                 "{line_break:?} {decoded}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_stands_below_encoded_text_is_not_part_of_it() {
+        let encoded = STANDARD.encode(format!("{}AKIA and no more..", "x".repeat(30)));
+        for below in [
+            "\nkind: Secret\n",
+            "\r\nkind=Secret",
+            "\n  other: x",
+            "\nend of it",
+        ] {
+            let text = format!("key: {encoded}{below}");
+            let at = "key: ".len() + 40;
+            let found = first(text.as_bytes(), at, Encoding::Base64 { shift: 0 }).unwrap();
+            assert!(
+                found.view.bytes().ends_with(b"AKIA and no more.."),
+                "{below:?}"
             );
         }
     }

@@ -2,7 +2,8 @@
 //! program, and anybody can download it.
 //!
 //! The fingerprints were computed with `ssh-keygen -l` from the key files of the public collection
-//! `rapid7/ssh-badkeys`; the names are the files' names there.
+//! `rapid7/ssh-badkeys`; the names are the files' names there. Those of `GnuTLS` are the keys of its self
+//! tests (`lib/crypto-selftests-pk.c`), which lie in every copy of the library.
 
 /// The device or program whose users all have this key.
 pub(super) fn device(fingerprint: &str) -> Option<&'static str> {
@@ -16,6 +17,11 @@ pub(super) fn device(fingerprint: &str) -> Option<&'static str> {
 /// Fingerprint without its `SHA256:`, and what has the key.
 #[rustfmt::skip]
 const DEVICES: &[(&str, &str)] = &[
+    ("EYb3seR7zeXfX5vRAHvcZ4f/25rWfBmDoC5t2UVlUYs", "gnutls-self-test"),
+    ("aTOClQtdjWd6ramaZSkxPI9c4L5sDR/3RimBlUMfraM", "gnutls-self-test"),
+    ("/s7hC1qbiBH8ldTc08GJSkZlmCiNIbFLFmlDUIrRkck", "gnutls-self-test"),
+    ("bYqGHysNs1SVlpFZg+znZbFYpocNY2A/7i2Y/5w+7VU", "gnutls-self-test"),
+    ("U3zyPNGRPqIj84hBshjV/DDJ0iBrxkOUUqVRgDfr000", "gnutls-self-test"),
     ("/JLp6z6uGE3BPcs70RQob6QOdEWQ6nDC0xY7ejPOCc0", "array-networks-vapv-vxag"),
     ("Z+q4XhSwWY7q0BIDVPR1v/S306FjGBsid7tLq/8kIxM", "ceragon-fibeair-cve-2015-0936"),
     ("whDP3xjKBEettbDuecxtGsfWBST+78gb6McdB9P7jCU", "barracuda_load_balancer_vm"),
