@@ -230,9 +230,8 @@ fn altered(secret: &str, at: usize) -> String {
         b'a' => 'b',
         b'A' => 'B',
         b'2' => '3',
-        b'0'..=b'9' => '2',
-        b'a'..=b'z' => 'a',
-        b'A'..=b'Z' => 'A',
+        _ if byte.is_ascii_digit() => '2',
+        _ if byte.is_ascii_uppercase() => 'A',
         _ => 'a',
     };
     let mut text = secret.to_owned();

@@ -6,6 +6,9 @@ use base64::engine::general_purpose::STANDARD;
 /// Writes a setting of this name and value.
 type Writer = fn(&str, &str) -> Vec<u8>;
 
+/// Writes a text in another way.
+type Encoder = fn(&str) -> Vec<u8>;
+
 /// The kinds of files that people keep settings in.
 pub(super) const CARRIERS: &[(&str, Writer)] = &[
     ("JSON", |name, value| {
@@ -82,7 +85,7 @@ pub(super) const CARRIERS: &[(&str, Writer)] = &[
 ];
 
 /// What else bytes may have gone through on their way to a disk.
-pub(super) const ENCODINGS: &[(&str, fn(&str) -> Vec<u8>)] = &[
+pub(super) const ENCODINGS: &[(&str, Encoder)] = &[
     ("utf-16le", |text| utf16(text, true)),
     ("utf-16le at an odd place", |text| {
         [b"\x90".to_vec(), utf16(text, true)].concat()
