@@ -29,6 +29,23 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// All of them, weakest first.
+    pub const ALL: [Self; 4] = [Self::Pattern, Self::Structure, Self::Checksum, Self::Paired];
+
+    /// What it says, in the words of a person.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Pattern => "its shape and the text around it fit; look at it before acting",
+            Self::Structure => "it parses as what it claims to be",
+            Self::Checksum => "a checksum inside it holds, so that chance is ruled out",
+            Self::Paired => {
+                "something else that was found proves it: its key id, a signature made with it, or \
+                 its public half"
+            }
+        }
+    }
+
     /// The word of the record.
     #[must_use]
     pub fn name(self) -> &'static str {
