@@ -175,6 +175,25 @@ pub struct Occurrence {
     pub labels: Vec<String>,
 }
 
+impl Occurrence {
+    /// Whether the input is a disk, so that offsets are those of the disk and a path is one of a
+    /// file system on it.
+    #[must_use]
+    pub fn is_on_disk(&self) -> bool {
+        self.partition.is_some() || self.filesystem.is_some() || self.inode.is_some()
+    }
+
+    /// The ranges of the input that give the secret, as offset and length.
+    #[must_use]
+    pub fn ranges(&self) -> Vec<(u64, u64)> {
+        if self.pieces.is_empty() {
+            return vec![(self.offset, self.length)];
+        }
+        let pieces = self.pieces.iter();
+        pieces.map(|piece| (piece.offset, piece.length)).collect()
+    }
+}
+
 /// One secret at one place: a line of the output.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {

@@ -180,6 +180,8 @@ pub(super) enum RulesCommand {
         #[arg(value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Print a rule file that explains itself, to begin one's own with
+    Example,
 }
 
 #[derive(Args)]

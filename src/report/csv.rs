@@ -122,14 +122,14 @@ impl<'w> Csv<'w> {
             target.map(|target| target.kind.as_str()).into(),
             target.map(|target| target.name.as_str()).into(),
             target.and_then(|target| target.endpoint.as_deref()).into(),
-            if finding.identity.is_empty() {
-                Value::Null
-            } else {
-                Value::Object(finding.identity.clone())
-            },
+            Some(Value::Object(finding.identity.clone()))
+                .filter(|_| !finding.identity.is_empty())
+                .into(),
             finding.expires.as_deref().into(),
             finding.expired.into(),
-            place.labels.join(" ").into(),
+            Some(place.labels.join(" "))
+                .filter(|labels| !labels.is_empty())
+                .into(),
             finding.suppressed.as_deref().into(),
             finding.secret.value.as_deref().into(),
         ];

@@ -10,7 +10,7 @@
 use std::io::{self, Write};
 
 use quick_xml::Writer;
-use quick_xml::events::{BytesDecl, BytesText, Event};
+use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 
 use super::terminal::visible;
 use super::{Report, Setting};
@@ -53,7 +53,7 @@ impl<'w> Dfxml<'w> {
         self.begun = true;
         let declaration = BytesDecl::new("1.0", Some("UTF-8"), None);
         self.xml.write_event(Event::Decl(declaration))?;
-        let root = quick_xml::events::BytesStart::new("dfxml").with_attributes([
+        let root = BytesStart::new("dfxml").with_attributes([
             ("xmlns", NAMESPACE),
             ("xmlns:dc", DUBLIN_CORE),
             ("xmlns:kd", OWN),
@@ -148,24 +148,17 @@ fn element(xml: &mut Xml<'_>, name: &str, text: &str) -> io::Result<()> {
 }
 
 fn runs(xml: &mut Xml<'_>, place: &Occurrence) -> io::Result<()> {
-    let whole = [(place.offset, place.length)];
-    let pieces: Vec<(u64, u64)> = place
-        .pieces
-        .iter()
-        .map(|piece| (piece.offset, piece.length))
-        .collect();
-    let ranges = if pieces.is_empty() {
-        &whole[..]
-    } else {
-        &pieces
-    };
-    for (number, (offset, length)) in (0..).zip(ranges) {
-        let (offset, length) = (offset.to_string(), length.to_string());
-        let mut attributes = vec![("img_offset", offset), ("len", length)];
+    for (number, (offset, length)) in (0..).zip(place.ranges()) {
+        let mut attributes = Vec::new();
         // Of the later pieces it is not known which byte of the file they begin at.
         if let Some(at) = place.file_offset.filter(|_| number == 0) {
-            attributes.insert(0, ("file_offset", at.to_string()));
+            attributes.push(("file_offset", at.to_string()));
         }
+        // A file that was read as a file has no image.
+        if place.is_on_disk() || place.path.is_none() {
+            attributes.push(("img_offset", offset.to_string()));
+        }
+        attributes.push(("len", length.to_string()));
         let attributes = attributes
             .iter()
             .map(|(name, value)| (*name, value.as_str()));
@@ -257,8 +250,7 @@ impl Report for Dfxml<'_> {
                 }
                 Ok(())
             })?;
-        self.xml
-            .write_event(Event::End(quick_xml::events::BytesEnd::new("dfxml")))?;
+        self.xml.write_event(Event::End(BytesEnd::new("dfxml")))?;
         let writer = self.xml.get_mut();
         writer.write_all(b"\n")?;
         writer.flush()

@@ -357,4 +357,57 @@ mod tests {
         assert!(rank(Severity::High, Verdict::Pattern) > rank(Severity::Medium, Verdict::Paired));
         assert!(rank(Severity::Low, Verdict::Checksum) > rank(Severity::Low, Verdict::Structure));
     }
+
+    /// A full log says how many results are missing, and keeps none of them in memory.
+    #[test]
+    fn a_full_log_counts_what_is_left_out() {
+        use std::cell::RefCell;
+        use std::rc::Rc;
+
+        #[derive(Clone, Default)]
+        struct Shared(Rc<RefCell<Vec<u8>>>);
+
+        impl Write for Shared {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0.borrow_mut().write(bytes)
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+
+        let finding: Finding = serde_json::from_value(json!({
+            "schema": Finding::SCHEMA, "type": "x", "variant": "v", "severity": "low",
+            "verdict": "pattern", "fingerprint": "k1:0",
+            "secret": {"preview": "…", "length": 1, "value": null},
+            "occurrence": {"input": "a", "offset": 1, "length": 1, "forensic_path": "1",
+                "encoding": [], "labels": []},
+            "target": null, "identity": {}, "expires": null, "expired": null, "details": {}
+        }))
+        .unwrap();
+        let rules = crate::rule::load::catalogue().unwrap();
+        let setting = Setting {
+            rules: &rules,
+            inputs: &[],
+            look: super::super::terminal::Look::default(),
+        };
+        let written = Shared::default();
+        let mut log = Sarif::new(Box::new(written.clone()), &setting);
+        for _ in 0..MOST_RESULTS + 7 {
+            log.finding(&finding).unwrap();
+        }
+        log.finish(&Summary::default()).unwrap();
+        let log: Value = serde_json::from_slice(&written.0.borrow()).unwrap();
+        let run = &log["runs"][0];
+        let results = run["results"].as_array().unwrap();
+        assert_eq!(results.len() as u64, MOST_RESULTS);
+        let note = run.pointer("/invocations/0/toolExecutionNotifications/0/message/text");
+        assert!(
+            note.unwrap()
+                .as_str()
+                .unwrap()
+                .starts_with("7 results were left out")
+        );
+    }
 }

@@ -32,7 +32,7 @@ impl Places {
     pub(super) fn location(&mut self, finding: &Finding) -> Value {
         let place = &finding.occurrence;
         let physical = match &place.path {
-            Some(path) if is_in_image(place) => in_file(
+            Some(path) if place.is_on_disk() => in_file(
                 json!({
                     "uri": encoded(path.trim_start_matches('/')),
                     "uriBaseId": self.base(&place.input),
@@ -53,27 +53,16 @@ impl Places {
     /// Where the bytes of a finding in a file lie in the image.
     pub(super) fn related(&self, finding: &Finding) -> Vec<Value> {
         let place = &finding.occurrence;
-        if place.path.is_none() || !is_in_image(place) {
+        if place.path.is_none() || !place.is_on_disk() {
             return Vec::new();
         }
-        let whole = [(place.offset, place.length)];
-        let pieces: Vec<(u64, u64)> = place
-            .pieces
-            .iter()
-            .map(|piece| (piece.offset, piece.length))
-            .collect();
-        let ranges = if pieces.is_empty() {
-            &whole[..]
-        } else {
-            &pieces
-        };
         (1_u32..)
-            .zip(ranges)
+            .zip(place.ranges())
             .map(|(id, (offset, length))| {
                 json!({
                     "id": id,
                     "message": {"text": "in the image"},
-                    "physicalLocation": image_region(place, *offset, *length),
+                    "physicalLocation": image_region(place, offset, length),
                 })
             })
             .collect()
@@ -93,11 +82,6 @@ impl Places {
         let inputs = json!({"description": {"text": "the folder that the program was started in"}});
         images.chain([(INPUTS.to_owned(), inputs)]).collect()
     }
-}
-
-/// Whether the input is a disk, so that paths are those of its file systems.
-fn is_in_image(place: &Occurrence) -> bool {
-    place.partition.is_some() || place.filesystem.is_some() || place.inode.is_some()
 }
 
 fn in_file(artifact: Value, finding: &Finding) -> Value {
@@ -125,7 +109,7 @@ fn region(finding: &Finding) -> Map<String, Value> {
         region.insert("startLine".to_owned(), line.into());
     }
     let offset = match place.file_offset {
-        None if !is_in_image(place) => Some(place.offset),
+        None if !place.is_on_disk() => Some(place.offset),
         known => known,
     };
     if let Some(offset) = offset {
