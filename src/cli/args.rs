@@ -158,21 +158,6 @@ pub(super) struct TypesArgs {
 }
 
 #[derive(Subcommand)]
-pub(super) enum GenerateCommand {
-    /// Completions for a shell
-    Completions {
-        /// The shell
-        shell: clap_complete::Shell,
-    },
-    /// Manual pages: one per command, into a folder
-    Man {
-        /// Where they are written
-        #[arg(value_name = "DIR")]
-        dir: PathBuf,
-    },
-}
-
-#[derive(Subcommand)]
 pub(super) enum RulesCommand {
     /// Prove rule files: examples are found, counter-examples are not, every match has an anchor
     Check {
@@ -211,19 +196,6 @@ pub(super) enum CaseCommand {
     Paths(PathArgs),
     /// Write the findings, or the graph, in a format that other tools read
     Export(ExportArgs),
-}
-
-#[derive(Args)]
-pub(super) struct ExportArgs {
-    /// The case
-    #[arg(long = "case", value_name = "FILE")]
-    pub(super) file: PathBuf,
-    /// What to write
-    #[arg(long, value_enum, default_value_t)]
-    pub(super) format: ExportFormat,
-    /// Write to this file (readable by its owner only, complete or not at all)
-    #[arg(long, value_name = "FILE", default_value = "-")]
-    pub(super) output: PathBuf,
 }
 
 #[derive(Args)]
@@ -321,11 +293,16 @@ macro_rules! choices {
     ($(#[$doc:meta])* $name:ident { $($(#[$item_doc:meta])* $item:ident),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-        pub(super) enum $name {
+        pub(in crate::cli) enum $name {
             $($(#[$item_doc])* $item),+
         }
     };
 }
+
+// After the macro, which it uses.
+mod export;
+
+pub(super) use export::{ExportArgs, ExportFormat, GenerateCommand};
 
 choices!(TreatmentArg {
     /// As disks if they are recognised as such, else as files
@@ -375,24 +352,6 @@ choices!(FormatArg {
     Ocsf,
     /// For examiners' tools: Digital Forensics XML
     Dfxml,
-});
-
-choices!(ExportFormat {
-    /// For programs: one JSON object per line, the last one is the summary
-    #[default]
-    Jsonl,
-    /// For spreadsheets
-    Csv,
-    /// For code-scanning dashboards: SARIF 2.1.0
-    Sarif,
-    /// For SIEMs: OCSF 1.8.0, attack paths and findings, one event per line
-    Ocsf,
-    /// For examiners' tools: Digital Forensics XML
-    Dfxml,
-    /// For BloodHound: the graph as an OpenGraph payload
-    Bloodhound,
-    /// For BloodHound: the extension that must be uploaded before the first payload
-    BloodhoundExtension,
 });
 
 choices!(ProgressArg {

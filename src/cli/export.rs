@@ -32,7 +32,11 @@ pub(super) fn run(args: &ExportArgs) -> Result<Ended, Failure> {
         ExportFormat::Bloodhound => bloodhound::payload(connection, &mut writer)?,
         ExportFormat::BloodhoundExtension => bloodhound::extension(&mut writer)?,
         ExportFormat::Ocsf => {
-            let ask = path::Ask::default();
+            // All of them: an event stream has no place to say that some are missing.
+            let ask = path::Ask {
+                limit: usize::MAX >> 1,
+                ..path::Ask::default()
+            };
             ocsf::attack_paths(&path::named(connection, &ask)?, &mut writer)?;
             ocsf::attack_paths(&path::extras(connection, &ask)?, &mut writer)?;
             findings(connection, Format::Ocsf, writer)?;

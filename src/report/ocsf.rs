@@ -227,6 +227,9 @@ impl Report for Ocsf<'_> {
         let first = milliseconds(&stored.first_seen).unwrap_or(self.now);
         let mut event = data_security(&stored.finding, activity, first);
         event.insert("status_id".to_owned(), status.into());
+        if status != 1 {
+            event.insert("is_alert".to_owned(), false.into());
+        }
         event.insert("status_detail".to_owned(), stored.status.as_str().into());
         if let Some(Value::Object(info)) = event.get_mut("finding_info") {
             info.extend(fields(json!({

@@ -15,6 +15,8 @@ const LISTED: usize = 10;
 const NAMED: usize = 3;
 /// Columns of previews. A public label may be longer, and then shifts its line.
 const PREVIEW: usize = 13;
+/// Columns of severity, verdict and preview, with the blanks after them and after the type.
+const BESIDE_TYPE: usize = 8 + 1 + 9 + 1 + 1 + PREVIEW + 1;
 /// Columns that a place must have beside the rest of its line; with less it gets its own.
 const NARROWEST_PLACE: usize = 44;
 /// Columns that a path or an endpoint is left with in the narrowest terminal.
@@ -51,8 +53,7 @@ impl<'w> Table<'w> {
         let Some(width) = self.look.width else {
             return Ok(None);
         };
-        let before = 8 + 1 + 9 + 1 + self.type_width + 1 + PREVIEW + 1;
-        match width.checked_sub(before) {
+        match width.checked_sub(BESIDE_TYPE + self.type_width) {
             Some(room) if room >= NARROWEST_PLACE => Ok(Some(room)),
             _ => Err(()),
         }
@@ -138,8 +139,12 @@ fn place(finding: &Finding, room: Option<usize>) -> String {
 
 impl Report for Table<'_> {
     fn finding(&mut self, finding: &Finding) -> io::Result<()> {
-        let width = self.type_width;
         let beside = self.beside();
+        let width = match (beside, self.look.width) {
+            // The longest ids stand out of their column where it would be too wide.
+            (Err(()), Some(width)) => self.type_width.min(width.saturating_sub(BESIDE_TYPE)),
+            _ => self.type_width,
+        };
         if !self.heading {
             self.heading = true;
             write!(

@@ -113,10 +113,7 @@ mod tests {
             shortened("/home/ops/.ssh/id_rsa", 21),
             "/home/ops/.ssh/id_rsa"
         );
-        assert_eq!(
-            shortened("/home/ops/.ssh/id_rsa", 12),
-            "/ho…/id_rsa".replace("/id", "h/id")
-        );
+        assert_eq!(shortened("/home/ops/.ssh/id_rsa", 12), "/ho…h/id_rsa");
         // A character of two columns is not cut in half.
         for most in 0..20 {
             let short = shortened("日本語のファイル名.txt", most);
