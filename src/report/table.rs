@@ -73,9 +73,10 @@ impl<'w> Table<'w> {
         };
         writeln!(
             self.writer,
-            "  scanned   {}{more} ({} files) for {} secret types",
+            "  scanned   {}{more} ({} file{}) for {} secret types",
             shown.join(", "),
             summary.files,
+            if summary.files == 1 { "" } else { "s" },
             summary.rules.types,
         )
     }

@@ -99,7 +99,7 @@ fn an_unknown_type_is_named() {
     assert_eq!(
         sentence(&ran.stderr),
         "no secret type is called `aws-acces-key`; the nearest are `aws-access-key`, \
-         `azure-ad-access-token`, `slack-access-token`; `keydredge types` lists them all"
+         `azure-shared-access-key`, `ssh-private-key`; `keydredge types` lists them all"
     );
 }
 

@@ -88,7 +88,7 @@ fn the_closing_lines_count_what_was_found() {
         ),
         format!("  verdict   {checksum} checksum"),
         format!("  where     {live} in live files, {deleted} in deleted files"),
-        "  scanned   disk.img (1 files) for 3 secret types".to_owned(),
+        "  scanned   disk.img (1 file) for 3 secret types".to_owned(),
         "Everything that was asked for was read.".to_owned(),
     ] {
         assert!(ran.stdout.contains(&part), "{part}: {}", ran.stdout);
