@@ -1,4 +1,4 @@
-//! `keydredge types`: the catalogue as a table.
+//! `keydredge types`: the catalogue as a table, or one type explained.
 
 use std::io::{self, Write};
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::terminal;
+use super::terminal::{self, visible};
 use crate::case::findings::family;
 use crate::finding::Verdict;
 use crate::graph::recommendation::steps;
@@ -17,7 +17,7 @@ const INDENT: usize = 12;
 #[must_use]
 pub fn text(rules: &RuleSet, of: &SecretType, width: Option<usize>) -> String {
     let width = width.unwrap_or(WIDTH).max(2 * INDENT);
-    let mut out = format!("{}\n{}\n\n", of.id, of.name);
+    let mut out = format!("{}\n{}\n\n", of.id, visible(&of.name));
     let mut field = |name: &str, text: &str| {
         for (number, line) in folded(text, width - INDENT).iter().enumerate() {
             let name = if number == 0 { name } else { "" };
@@ -99,13 +99,14 @@ pub fn strength(of: &SecretType) -> String {
 /// The text on lines of so many columns, broken between words; a longer word has its own line.
 fn folded(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
+    // A rule file may be a stranger's.
+    for word in text.split_whitespace().map(visible) {
         match lines.last_mut() {
-            Some(line) if terminal::width(line) + 1 + terminal::width(word) <= width => {
+            Some(line) if terminal::width(line) + 1 + terminal::width(&word) <= width => {
                 line.push(' ');
-                line.push_str(word);
+                line.push_str(&word);
             }
-            _ => lines.push(word.to_owned()),
+            _ => lines.push(word),
         }
     }
     lines
