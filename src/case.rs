@@ -11,6 +11,7 @@
 pub mod findings;
 pub mod record;
 pub mod status;
+pub mod stored;
 mod write;
 
 use std::fs::OpenOptions;

@@ -6,8 +6,11 @@ mod case;
 mod demo;
 mod devices;
 pub mod exit;
+mod export;
 mod fleet;
+mod generate;
 mod info;
+mod look;
 mod output;
 mod progress;
 mod rules;
@@ -40,6 +43,7 @@ pub fn run() -> ExitCode {
         Command::Devices => devices::run(),
         Command::Bench(bench) => bench::run(&bench),
         Command::Case { command } => case::run(&command),
+        Command::Generate { command } => generate::run(&command),
     };
     match ended {
         Ok(ended) => ended.into(),

@@ -29,6 +29,23 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// All of them, weakest first.
+    pub const ALL: [Self; 4] = [Self::Pattern, Self::Structure, Self::Checksum, Self::Paired];
+
+    /// What it says, in the words of a person.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Pattern => "its shape and the text around it fit; look at it before acting",
+            Self::Structure => "it parses as what it claims to be",
+            Self::Checksum => "a checksum inside it holds, so that chance is ruled out",
+            Self::Paired => {
+                "something else that was found proves it: its key id, a signature made with it, or \
+                 its public half"
+            }
+        }
+    }
+
     /// The word of the record.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -156,6 +173,25 @@ pub struct Occurrence {
     pub pointer: Option<String>,
     /// Remarks that do not change the verdict: `test-directory`.
     pub labels: Vec<String>,
+}
+
+impl Occurrence {
+    /// Whether the input is a disk, so that offsets are those of the disk and a path is one of a
+    /// file system on it.
+    #[must_use]
+    pub fn is_on_disk(&self) -> bool {
+        self.partition.is_some() || self.filesystem.is_some() || self.inode.is_some()
+    }
+
+    /// The ranges of the input that give the secret, as offset and length.
+    #[must_use]
+    pub fn ranges(&self) -> Vec<(u64, u64)> {
+        if self.pieces.is_empty() {
+            return vec![(self.offset, self.length)];
+        }
+        let pieces = self.pieces.iter();
+        pieces.map(|piece| (piece.offset, piece.length)).collect()
+    }
 }
 
 /// One secret at one place: a line of the output.

@@ -8,6 +8,7 @@ pub mod explore;
 mod exposure;
 pub mod grid;
 pub mod inventory;
+pub mod network;
 pub mod path;
 pub mod raw;
 pub mod recommendation;

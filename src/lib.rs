@@ -26,7 +26,7 @@
 //! | [`case`] | case | one SQLite file with what scans found and inventories say |
 //! | [`estate`] | inventory | what the clouds' own tools write, read into records |
 //! | [`graph`] | path | what opens what, who is exposed, and the questions about it |
-//! | [`report`] | report | records as tables and JSON Lines, answers as tables, JSON and CSV |
+//! | [`report`] | report | findings and answers in the formats that people and other tools read |
 //! | [`cli`] | command | the only module that prints |
 //!
 //! A module may name only modules above it in this table; a test keeps that. Data flows one way,

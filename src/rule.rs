@@ -9,6 +9,7 @@
 mod fragment;
 pub mod load;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,27 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// All of them, gravest last.
+    pub const ALL: [Self; 5] = [
+        Self::Info,
+        Self::Low,
+        Self::Medium,
+        Self::High,
+        Self::Critical,
+    ];
+
+    /// Why a secret has it.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Info => "it is worth knowing, and opens nothing now",
+            Self::Low => "it opens little, or for a short time",
+            Self::Medium => "it opens something of its own only",
+            Self::High => "it opens a service, an account or a machine",
+            Self::Critical => "it opens an account that opens others",
+        }
+    }
+
     /// The lower-case word of the record.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -193,6 +215,23 @@ impl RuleSet {
     #[must_use]
     pub fn type_of(&self, variant: &Variant) -> &SecretType {
         &self.types[variant.type_index]
+    }
+
+    /// The variants of a type.
+    pub fn variants_of<'r>(&'r self, id: &'r str) -> impl Iterator<Item = &'r Variant> {
+        let of_type = move |variant: &&Variant| self.type_of(variant).id == id;
+        self.variants.iter().filter(of_type)
+    }
+
+    /// The anchors of a type, each once, in the order of the rule file.
+    #[must_use]
+    pub fn anchors_of(&self, id: &str) -> Vec<String> {
+        let mut seen = BTreeSet::new();
+        self.variants_of(id)
+            .flat_map(|variant| &variant.anchors)
+            .map(ToString::to_string)
+            .filter(|anchor| seen.insert(anchor.clone()))
+            .collect()
     }
 
     /// Keeps the types that `keep` accepts, with their variants. The hash stays that of the

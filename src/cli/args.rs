@@ -45,6 +45,12 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: CaseCommand,
     },
+    /// Make shell completions and manual pages, for packages
+    #[command(hide = true)]
+    Generate {
+        #[command(subcommand)]
+        command: GenerateCommand,
+    },
 }
 
 #[derive(Args)]
@@ -69,7 +75,7 @@ pub(super) struct ScanArgs {
     /// Search only these bytes of each input: A..B, A.. or ..B; 0x, K, M, G, T are understood
     #[arg(long, value_name = "A..B", value_parser = parse_range)]
     pub(super) range: Option<Range<u64>>,
-    /// How to write findings: a table for a terminal, JSON Lines for a pipe or file
+    /// How to write findings: without it, a table for a terminal and JSON Lines for a pipe or file
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: FormatArg,
     /// Write to this file (readable by its owner only, complete or not at all); `-` is standard output
@@ -143,6 +149,12 @@ pub(super) struct TypesArgs {
     /// How to write the list
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: TypesFormat,
+    /// Explain one type: how it is recognised, how sure that is, and what to do
+    #[arg(long, value_name = "ID", conflicts_with = "format")]
+    pub(super) explain: Option<String>,
+    /// Add the rules of this file to the built-in ones; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(super) rules: Vec<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -153,6 +165,8 @@ pub(super) enum RulesCommand {
         #[arg(value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Print a rule file that explains itself, to begin one's own with
+    Example,
 }
 
 #[derive(Args)]
@@ -180,6 +194,8 @@ pub(super) enum CaseCommand {
     Explore(ExploreArgs),
     /// The attack paths
     Paths(PathArgs),
+    /// Write the findings, or the graph, in a format that other tools read
+    Export(ExportArgs),
 }
 
 #[derive(Args)]
@@ -277,11 +293,16 @@ macro_rules! choices {
     ($(#[$doc:meta])* $name:ident { $($(#[$item_doc:meta])* $item:ident),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-        pub(super) enum $name {
+        pub(in crate::cli) enum $name {
             $($(#[$item_doc])* $item),+
         }
     };
 }
+
+// After the macro, which it uses.
+mod export;
+
+pub(super) use export::{ExportArgs, ExportFormat, GenerateCommand};
 
 choices!(TreatmentArg {
     /// As disks if they are recognised as such, else as files
@@ -323,6 +344,14 @@ choices!(FormatArg {
     Table,
     /// For programs: one JSON object per line, the last one is the summary
     Jsonl,
+    /// For spreadsheets
+    Csv,
+    /// For code-scanning dashboards: SARIF 2.1.0
+    Sarif,
+    /// For SIEMs: OCSF 1.8.0, one event per line
+    Ocsf,
+    /// For examiners' tools: Digital Forensics XML
+    Dfxml,
 });
 
 choices!(ProgressArg {

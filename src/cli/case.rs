@@ -11,6 +11,7 @@ use super::args::{
 };
 use super::exit::{Ended, Failure};
 use super::output::Output;
+use super::{export, look};
 use crate::case::status::Decision;
 use crate::case::{Case, CaseError};
 use crate::estate;
@@ -32,6 +33,7 @@ pub(super) fn run(command: &CaseCommand) -> Result<Ended, Failure> {
         CaseCommand::Recommendations(args) => recommend(args),
         CaseCommand::Explore(args) => ask(args),
         CaseCommand::Paths(args) => paths(args),
+        CaseCommand::Export(args) => export::run(args),
     }
 }
 
@@ -85,7 +87,8 @@ pub(super) fn import_file(
 fn answer(args: &CaseArgs, grid: &Grid) -> Result<Ended, Failure> {
     let output = Output::open(&args.output)?;
     let mut writer = io::BufWriter::new(output.writer()?);
-    shown::write(grid, shape(args.format), &mut writer)?;
+    let width = look::of(&output).width;
+    shown::write(grid, shape(args.format), width, &mut writer)?;
     writer.flush()?;
     drop(writer);
     output.commit()?;

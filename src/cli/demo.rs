@@ -6,10 +6,11 @@ use std::path::Path;
 
 use super::args::DemoArgs;
 use super::exit::{Ended, Failure};
+use super::look;
 use super::output::Output;
-use super::scan::{Job, load_rules, paint};
+use super::scan::{Job, load_rules};
 use crate::finding::Finding;
-use crate::report::{self, Format};
+use crate::report::{self, Format, Setting};
 use crate::scan::input::{Input, Treatment};
 use crate::specimen::disk::{self, Truth};
 
@@ -40,15 +41,14 @@ pub(super) fn run(args: &DemoArgs) -> Result<Ended, Failure> {
         truth_path.display()
     )?;
     let rules = load_rules(&[])?;
-    let ids: Vec<String> = rules
-        .types
-        .iter()
-        .map(|secret_type| secret_type.id.clone())
-        .collect();
-    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let setting = Setting {
+        rules: &rules,
+        inputs: &[],
+        look: look::of(&Output::Standard),
+    };
+    let mut table = report::on(Format::Table, &setting, Box::new(io::stdout()));
     let job = Job::of_demo(vec![Input::open(&image_path, Treatment::Image)?], rules);
     let mut found = Vec::new();
-    let mut table = report::on(Format::Table, &ids, paint(), Box::new(io::stdout()));
     let outcome = job.run(&args.engine, false, &mut |finding| {
         found.push(finding.clone());
         table.finding(finding)

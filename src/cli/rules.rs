@@ -1,16 +1,26 @@
-//! `keydredge rules`: proving rule files.
+//! `keydredge rules`: proving rule files, and one to begin with.
 
 use std::fs;
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use super::args::RulesCommand;
 use super::exit::{Ended, Failure};
 use crate::report::terminal::visible;
-use crate::rule::load::{catalogue, load};
+use crate::rule::load::{EXAMPLE, catalogue, load};
 use crate::specimen::check::check;
 
 pub(super) fn run(command: &RulesCommand) -> Result<Ended, Failure> {
-    let RulesCommand::Check { files } = command;
+    match command {
+        RulesCommand::Check { files } => prove(files),
+        RulesCommand::Example => {
+            io::stdout().lock().write_all(EXAMPLE.as_bytes())?;
+            Ok(Ended::Complete)
+        }
+    }
+}
+
+fn prove(files: &[PathBuf]) -> Result<Ended, Failure> {
     let mut texts = Vec::new();
     for path in files {
         let text = fs::read_to_string(path)

@@ -11,10 +11,10 @@ use serde::Serialize;
 use tempfile::NamedTempFile;
 
 use super::args::{DEFAULT_DEPTH, EngineArgs, FormatArg, ProgressArg, ScanArgs};
-use super::case;
 use super::exit::{Ended, Failure};
 use super::output::Output;
 use super::progress::Display;
+use super::{case, look, types};
 use crate::anchor::AnchorSet;
 use crate::anchor::table::Table;
 use crate::case::Case;
@@ -22,7 +22,7 @@ use crate::confirm::Confirmer;
 use crate::finding::Finding;
 use crate::finding::fingerprint::Key;
 use crate::finding::summary::Summary;
-use crate::report::{self, Format};
+use crate::report::{self, Format, Setting};
 use crate::rule::load::{AUTHORIZED_KEY, AUTHORIZED_KEYS, CATALOGUE, load};
 use crate::rule::{RuleSet, Severity};
 use crate::scan::choice::Engines;
@@ -52,16 +52,20 @@ pub(super) fn run(args: &ScanArgs) -> Result<Ended, Failure> {
     let format = match args.format {
         FormatArg::Table => Format::Table,
         FormatArg::Jsonl => Format::Jsonl,
+        FormatArg::Csv => Format::Csv,
+        FormatArg::Sarif => Format::Sarif,
+        FormatArg::Ocsf => Format::Ocsf,
+        FormatArg::Dfxml => Format::Dfxml,
         FormatArg::Auto if to_terminal => Format::Table,
         FormatArg::Auto => Format::Jsonl,
     };
-    let colour = !output.is_file() && paint();
-    let ids: Vec<String> = rules
-        .types
-        .iter()
-        .map(|secret_type| secret_type.id.clone())
-        .collect();
-    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let names: Vec<String> = inputs.iter().map(Input::name).collect();
+    let setting = Setting {
+        rules: &rules,
+        inputs: &names,
+        look: look::of(&output),
+    };
+    let mut writer = report::on(format, &setting, output.writer()?);
     let job = Job {
         inputs,
         rules,
@@ -72,7 +76,6 @@ pub(super) fn run(args: &ScanArgs) -> Result<Ended, Failure> {
         max_depth: args.max_depth,
         progress: args.progress,
     };
-    let mut writer = report::on(format, &ids, colour, output.writer()?);
     let threshold: Option<Severity> = args.fail_on.map(Into::into);
     let mut reached = false;
     let mut for_case = args.case.as_deref().map(Aside::open).transpose()?;
@@ -138,11 +141,6 @@ impl Aside {
         self.line(summary)?;
         case::take_scan(&self.case, self.file.path(), asset)
     }
-}
-
-/// Whether standard output shows colours: a terminal whose user has not asked for none.
-pub(super) fn paint() -> bool {
-    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// The exit code of a finished scan. What was not searched outweighs what was found.
@@ -278,14 +276,8 @@ fn select(rules: RuleSet, args: &ScanArgs) -> Result<RuleSet, Failure> {
     if args.types.is_empty() {
         return Ok(rules.profile(args.profile.into()));
     }
-    let unknown = args
-        .types
-        .iter()
-        .find(|id| rules.types.iter().all(|known| known.id != **id));
-    if let Some(id) = unknown {
-        return Err(Failure::usage(format!(
-            "no secret type is called `{id}`; `keydredge types` lists them"
-        )));
+    for id in &args.types {
+        types::find(&rules, id)?;
     }
     Ok(rules.select(|secret_type| args.types.contains(&secret_type.id)))
 }

@@ -1,23 +1,34 @@
-//! `keydredge types`: the catalogue as a table.
+//! `keydredge types`: the catalogue as a table, or one type explained.
 
-use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use serde_json::json;
 
 use super::args::{TypesArgs, TypesFormat};
 use super::exit::{Ended, Failure};
+use super::look;
+use super::output::Output;
 use super::scan::load_rules;
-use crate::rule::{RuleSet, SecretType, Variant};
+use crate::report::explain;
+use crate::rule::{RuleSet, SecretType};
 
 /// Columns of a terminal that the lists of the table are folded to.
 const WIDTH: usize = 100;
 /// Anchors and places that a row of the Markdown table has room for.
 const IN_A_CELL: usize = 3;
+/// Types proposed for one that does not exist.
+const NEAREST: usize = 3;
 
 pub(super) fn run(args: &TypesArgs) -> Result<Ended, Failure> {
-    let rules = load_rules(&[])?;
+    let rules = load_rules(&args.rules)?;
     let mut out = io::stdout().lock();
+    if let Some(id) = &args.explain {
+        let of = find(&rules, id)?;
+        let width = look::of(&Output::Standard).width;
+        write!(out, "{}", explain::text(&rules, of, width))?;
+        out.flush()?;
+        return Ok(Ended::Complete);
+    }
     match args.format {
         TypesFormat::Table => table(&rules, &mut out)?,
         TypesFormat::Json => json_array(&rules, &mut out)?,
@@ -27,28 +38,36 @@ pub(super) fn run(args: &TypesArgs) -> Result<Ended, Failure> {
     Ok(Ended::Complete)
 }
 
+/// The type of this id.
+pub(super) fn find<'r>(rules: &'r RuleSet, id: &str) -> Result<&'r SecretType, Failure> {
+    let known = rules.types.iter().find(|known| known.id == id);
+    known.ok_or_else(|| {
+        let mut near: Vec<(f64, &str)> = rules
+            .types
+            .iter()
+            .map(|known| (strsim::jaro_winkler(&known.id, id), known.id.as_str()))
+            .collect();
+        near.sort_by(|one, two| two.0.total_cmp(&one.0));
+        let near: Vec<String> = near
+            .iter()
+            .take(NEAREST)
+            .map(|(_, id)| format!("`{id}`"))
+            .collect();
+        Failure::usage(format!(
+            "no secret type is called `{id}`; the nearest are {}; `keydredge types` lists them all",
+            near.join(", ")
+        ))
+    })
+}
+
 fn yes(value: bool) -> &'static str {
     if value { "yes" } else { "no" }
 }
 
-fn variants<'r>(rules: &'r RuleSet, id: &'r str) -> impl Iterator<Item = &'r Variant> {
-    let of_type = move |variant: &&Variant| rules.type_of(variant).id == id;
-    rules.variants.iter().filter(of_type)
-}
-
 fn variant_names(rules: &RuleSet, secret_type: &SecretType) -> Vec<String> {
-    variants(rules, &secret_type.id)
+    rules
+        .variants_of(&secret_type.id)
         .map(|variant| variant.name.clone())
-        .collect()
-}
-
-/// Each anchor once, in the order of the rule file.
-fn anchors(rules: &RuleSet, secret_type: &SecretType) -> Vec<String> {
-    let mut seen = BTreeSet::new();
-    variants(rules, &secret_type.id)
-        .flat_map(|variant| &variant.anchors)
-        .map(ToString::to_string)
-        .filter(|anchor| seen.insert(anchor.clone()))
         .collect()
 }
 
@@ -74,7 +93,7 @@ fn table(rules: &RuleSet, out: &mut impl Write) -> io::Result<()> {
             )?;
         }
         fold("variants", &variant_names(rules, secret_type), out)?;
-        fold("anchors", &anchors(rules, secret_type), out)?;
+        fold("anchors", &rules.anchors_of(&secret_type.id), out)?;
         fold("found in", &secret_type.found_in, out)?;
     }
     Ok(())
@@ -101,21 +120,22 @@ fn json_array(rules: &RuleSet, out: &mut impl Write) -> io::Result<()> {
         .iter()
         .map(|secret_type| {
             json!({
-                "id": secret_type.id,
-                "name": secret_type.name,
-                "severity": secret_type.severity,
-                "strength": secret_type.strength,
-                "strength_note": secret_type.strength_note,
-                "vm": secret_type.vm,
-                "deployment": secret_type.deployment,
-                "review": secret_type.review,
-                "variants": variant_names(rules, secret_type),
-                "anchors": anchors(rules, secret_type),
-                "hits_per_mib": variants(rules, &secret_type.id)
-                    .map(|variant| (variant.name.clone(), json!(variant.rate)))
-                    .collect::<serde_json::Map<_, _>>(),
-                "found_in": secret_type.found_in,
-            })
+                    "id": secret_type.id,
+                    "name": secret_type.name,
+                    "severity": secret_type.severity,
+                    "strength": secret_type.strength,
+                    "strength_note": secret_type.strength_note,
+                    "vm": secret_type.vm,
+                    "deployment": secret_type.deployment,
+                    "review": secret_type.review,
+                    "variants": variant_names(rules, secret_type),
+                    "anchors": rules.anchors_of(&secret_type.id),
+                    "hits_per_mib": rules
+            .variants_of(&secret_type.id)
+                        .map(|variant| (variant.name.clone(), json!(variant.rate)))
+                        .collect::<serde_json::Map<_, _>>(),
+                    "found_in": secret_type.found_in,
+                })
         })
         .collect();
     serde_json::to_writer_pretty(&mut *out, &types)?;
@@ -129,7 +149,8 @@ fn markdown(rules: &RuleSet, out: &mut impl Write) -> io::Result<()> {
     )?;
     writeln!(out, "|---|---|---|---|---|---|---|")?;
     for secret_type in &rules.types {
-        let quoted: Vec<String> = anchors(rules, secret_type)
+        let quoted: Vec<String> = rules
+            .anchors_of(&secret_type.id)
             .iter()
             .map(|anchor| format!("`{anchor}`"))
             .collect();

@@ -19,7 +19,7 @@ pub struct Unreadable {
 }
 
 /// Name and hash of what was looked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rules {
     /// BLAKE3 of the rule files, hex.
     pub hash: String,
@@ -44,7 +44,7 @@ pub struct SecondPass {
 }
 
 /// The summary record.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// [`Summary::SCHEMA`].
     pub schema: String,
@@ -111,4 +111,79 @@ pub struct Summary {
 impl Summary {
     /// Name and version of the record.
     pub const SCHEMA: &'static str = "keydredge.summary/1";
+    /// What was read by several scans together: what one of them left out is still left out.
+    #[must_use]
+    pub fn of_all<'s>(scans: impl IntoIterator<Item = &'s Self>) -> Self {
+        let mut all = Self {
+            schema: Self::SCHEMA.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            complete: true,
+            ..Self::default()
+        };
+        for scan in scans {
+            all.add(scan);
+        }
+        all
+    }
+
+    fn add(&mut self, scan: &Self) {
+        self.complete &= scan.complete;
+        self.inputs.extend_from_slice(&scan.inputs);
+        self.unreadable.extend_from_slice(&scan.unreadable);
+        self.changed.extend_from_slice(&scan.changed);
+        self.warnings.extend_from_slice(&scan.warnings);
+        for (sum, more) in [
+            (&mut self.files, scan.files),
+            (&mut self.bytes_read, scan.bytes_read),
+            (&mut self.bytes_skipped, scan.bytes_skipped),
+            (&mut self.bytes_unreadable, scan.bytes_unreadable),
+            (&mut self.chunks, scan.chunks),
+            (&mut self.hits, scan.hits),
+            (&mut self.candidates, scan.candidates),
+            (&mut self.rejected, scan.rejected),
+            (&mut self.findings, scan.findings),
+            (&mut self.streams, scan.streams),
+            (&mut self.bytes_decoded, scan.bytes_decoded),
+            (&mut self.second_pass.seams, scan.second_pass.seams),
+            (&mut self.second_pass.encoded, scan.second_pass.encoded),
+            (&mut self.second_pass.bytes, scan.second_pass.bytes),
+        ] {
+            *sum = sum.saturating_add(more);
+        }
+        for (sums, more) in [
+            (&mut self.suppressed, &scan.suppressed),
+            (&mut self.limits, &scan.limits),
+        ] {
+            for (reason, count) in more {
+                let sum = sums.entry(reason.clone()).or_default();
+                *sum = sum.saturating_add(*count);
+            }
+        }
+        self.seconds += scan.seconds;
+        self.second_pass.seconds += scan.second_pass.seconds;
+        self.threads = self.threads.max(scan.threads);
+        // The newest scan comes last.
+        self.engine.clone_from(&scan.engine);
+        self.adapter.clone_from(&scan.adapter);
+        self.rules.clone_from(&scan.rules);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_scan_did_not_read_is_not_read_by_all_of_them() {
+        let of = |complete, bytes_read, warning: &str| Summary {
+            complete,
+            bytes_read,
+            warnings: vec![warning.to_owned()],
+            ..Summary::default()
+        };
+        let all = Summary::of_all([&of(true, 10, "a"), &of(false, 5, "b")]);
+        assert!(!all.complete);
+        assert_eq!((all.bytes_read, all.warnings.len()), (15, 2));
+        assert!(Summary::of_all([&of(true, 1, "")]).complete);
+    }
 }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::Report;
+use crate::case::stored::Stored;
 use crate::finding::Finding;
 use crate::finding::summary::Summary;
 
@@ -22,7 +23,7 @@ impl<'w> Jsonl<'w> {
     }
 
     /// One write call per record: a reader never sees half a line of ours.
-    fn record(&mut self, record: &impl Serialize) -> io::Result<()> {
+    pub(super) fn record(&mut self, record: &impl Serialize) -> io::Result<()> {
         self.line.clear();
         serde_json::to_writer(&mut self.line, record)?;
         self.line.push(b'\n');
@@ -34,6 +35,10 @@ impl<'w> Jsonl<'w> {
 impl Report for Jsonl<'_> {
     fn finding(&mut self, finding: &Finding) -> io::Result<()> {
         self.record(finding)
+    }
+
+    fn stored(&mut self, stored: &Stored) -> io::Result<()> {
+        self.record(stored)
     }
 
     fn finish(&mut self, summary: &Summary) -> io::Result<()> {

@@ -1,7 +1,7 @@
 //! From TOML to a checked [`RuleSet`].
 //!
 //! The catalogue is compiled in; a user's own files go through the same door and are told, in the
-//! same words, what is wrong and where.
+//! same words, what is wrong and where. `example.toml` is the documentation of the format.
 
 use std::collections::HashSet;
 
@@ -53,6 +53,9 @@ pub const CATALOGUE: &[(&str, &str)] = &[
     ("saas.toml", include_str!("../rules/saas.toml")),
     ("web.toml", include_str!("../rules/web.toml")),
 ];
+
+/// A rule file that documents the format, for users who write their own.
+pub const EXAMPLE: &str = include_str!("example.toml");
 
 /// The farthest a rule may look, in bytes each way: the largest private keys in PEM are about
 /// 13 KiB, and every chunk carries a margin of the widest reach.

@@ -94,11 +94,12 @@ fn an_unknown_type_is_named() {
     let desk = Desk::new();
     let file = desk.file("a.txt", "x");
     let ran = desk
-        .scan(&file, &["--types", "aws-access-key,typo"])
+        .scan(&file, &["--types", "aws-access-key,aws-acces-key"])
         .expect(2);
     assert_eq!(
         sentence(&ran.stderr),
-        "no secret type is called `typo`; `keydredge types` lists them"
+        "no secret type is called `aws-acces-key`; the nearest are `aws-access-key`, \
+         `azure-shared-access-key`, `ssh-private-key`; `keydredge types` lists them all"
     );
 }
 

@@ -30,6 +30,7 @@ mod logins;
 mod pairing;
 mod private_keys;
 mod readme;
+mod reports;
 mod rules;
 mod scan;
 mod second_pass;
