@@ -35,5 +35,7 @@ mod scan;
 mod second_pass;
 #[cfg(feature = "gpu")]
 mod shaders;
+#[cfg(feature = "gpu")]
+mod sharing;
 mod texts;
 mod volumes;
