@@ -3,14 +3,15 @@
 //! ```text
 //!            chunks             hits                found              findings
 //!  source ----------> engine ----------> workers ----------> sink ------------------> caller
-//!  (1 thread)     (GPU only: 1 thread)   (N threads)      (calling thread)
+//!  (1 thread)     (1 thread a GPU)       (N threads)      (calling thread)
 //! ```
 //!
 //! - The **source** opens the inputs one after the other and cuts them into chunks. Queues are
 //!   bounded, so it never runs ahead of the workers by more than a few chunks.
 //! - Without a GPU the **workers** search a chunk and confirm its hits while its bytes are still
-//!   in the cache. With one, a feeder thread keeps the device busy and the workers confirm; a
-//!   chunk the device could not finish goes to the workers whole, so nothing is lost.
+//!   in the cache. With GPUs, a feeder thread keeps each of them busy and the workers confirm;
+//!   those that have nothing to confirm may take chunks from the same queue. A chunk that a device
+//!   could not finish goes to the workers whole, so nothing is lost.
 //! - The **sink** puts results back into the order of the chunks, keeps the best of overlapping
 //!   findings and makes the records. What leaves it is the same, in the same order, for every
 //!   engine, thread count and chunk size.
@@ -31,7 +32,7 @@ mod worker;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
@@ -155,30 +156,41 @@ pub fn run(
     let spent = Arc::new(carve::Spent::default());
     let engine_error = thread::scope(|scope| -> Result<Option<EngineError>, ScanError> {
         let spawn = |name: &str| thread::Builder::new().name(name.to_owned());
-        for _ in 0..threads {
-            let (work, done) = (work_out.clone(), done_in.clone());
-            let carver = carve::Carver::new(plan.max_depth, cut, Arc::clone(&spent), progress);
-            let worker = worker::Worker::new(plan.confirmer.clone(), &engines, carver);
+        let is_shared = engines.is_shared();
+        let for_workers: Vec<_> = (0..threads)
+            .map(|_| {
+                let carver = carve::Carver::new(plan.max_depth, cut, Arc::clone(&spent), progress);
+                worker::Worker::new(plan.confirmer.clone(), &engines, carver)
+            })
+            .collect();
+        let gpus = engines.into_gpus();
+        let feeding = Arc::new(feeder::Feeding {
+            working: AtomicUsize::new(gpus.len()),
+            must_not_fall_back,
+            progress,
+        });
+        let (mut feeders, mut idle, mut to_engine) = (Vec::new(), None, work_in.clone());
+        if !gpus.is_empty() {
+            let (gpu_in, gpu_out) = channel::bounded(gpus.len());
+            to_engine = gpu_in;
+            idle = is_shared.then(|| gpu_out.clone());
+            for gpu in gpus {
+                let (chunks, work) = (gpu_out.clone(), work_in.clone());
+                let feeding = Arc::clone(&feeding);
+                let handle = spawn("gpu feeder")
+                    .spawn_scoped(scope, move || feeder::run(gpu, &chunks, &work, &feeding))
+                    .map_err(ScanError::Thread)?;
+                feeders.push(handle);
+            }
+        }
+        drop(work_in);
+        for worker in for_workers {
+            let (work, idle, done) = (work_out.clone(), idle.clone(), done_in.clone());
             spawn("worker")
-                .spawn_scoped(scope, move || worker.run(&work, &done))
+                .spawn_scoped(scope, move || worker.run(&work, idle, &done))
                 .map_err(ScanError::Thread)?;
         }
-        let mut feeder = None;
-        let to_engine = match engines.into_gpu() {
-            None => work_in.clone(),
-            Some(gpu) => {
-                let (gpu_in, gpu_out) = channel::bounded(1);
-                let work = work_in.clone();
-                let handle = spawn("gpu feeder")
-                    .spawn_scoped(scope, move || {
-                        feeder::run(gpu, &gpu_out, &work, must_not_fall_back, progress)
-                    })
-                    .map_err(ScanError::Thread)?;
-                feeder = Some(handle);
-                gpu_in
-            }
-        };
-        drop(work_in);
+        drop(idle);
         let source = source::Source::new(cut, plan.range.clone(), progress);
         let inputs = plan.inputs.as_slice();
         spawn("source")
@@ -192,10 +204,9 @@ pub fn run(
             for _ in done_out {}
         }
         outcome?;
-        match feeder {
-            Some(handle) => Ok(handle.join().unwrap_or(None)),
-            None => Ok(None),
-        }
+        let errors = feeders.into_iter().filter_map(|feeder| feeder.join().ok()?);
+        // Every one is joined; the first failure stands for all.
+        Ok(errors.collect::<Vec<_>>().into_iter().next())
     })?;
     let stopped = progress.stopped();
     let totals = sink.into_totals();

@@ -42,6 +42,7 @@ pub mod xfs;
 
 mod budget;
 mod content;
+mod crc;
 mod error;
 mod layout;
 mod piece;

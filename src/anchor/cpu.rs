@@ -5,9 +5,11 @@
 //!
 //! 1. a byte filter lists the positions where a window of some literal may lie;
 //! 2. a look-up by hash thins the list out and compares what is left with the literals;
-//! 3. the 16-byte blocks that lie wholly in the class of a run lead to the run around them.
+//! 3. if there are many, long literals are left out of both and looked up by hash at every fourth
+//!    position ([`sampled`]);
+//! 4. the 16-byte blocks that lie wholly in the class of a run lead to the run around them.
 //!
-//! The first and the last are written once per [`Tier`]; which of them runs is decided when the
+//! What goes over all positions is written once per [`Tier`]; which of them runs is decided when the
 //! engine is made.
 
 #[cfg(target_arch = "x86_64")]
@@ -22,6 +24,7 @@ mod membership;
 mod neon;
 mod plan;
 mod portable;
+mod sampled;
 mod survivors;
 mod tier;
 mod tile;
@@ -101,6 +104,7 @@ impl Cpu {
                 range: from..end.min(from + TILE),
             };
             self.plan.literals(&tile, &mut self.survivors, hits);
+            self.plan.sampled(&tile, &mut self.survivors, hits);
             self.plan
                 .runs(&tile, &mut self.survivors, &mut self.full, hits);
         }

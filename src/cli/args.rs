@@ -114,9 +114,9 @@ pub(super) struct EngineArgs {
     /// What searches
     #[arg(long, value_enum, default_value_t)]
     pub(super) engine: EngineArg,
-    /// Use this GPU: its index in `keydredge devices`, or part of its name
+    /// Use this GPU: its index in `keydredge devices`, or part of its name; several may be given
     #[arg(long, value_name = "NAME|INDEX")]
-    pub(super) adapter: Option<String>,
+    pub(super) adapter: Vec<String>,
     /// Worker threads; all cores if not given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(super) threads: Option<u16>,

@@ -202,7 +202,7 @@ impl Job {
         let confirmer = confirmer.map_err(|error| Failure::usage(error.to_string()))?;
         let gpu_chunk = engine.chunk.unwrap_or(GPU_CHUNK);
         let wish = engine.engine.into();
-        let engines = Engines::choose(wish, engine.adapter.as_deref(), &table, gpu_chunk)?;
+        let engines = Engines::choose(wish, &engine.adapter, &table, gpu_chunk)?;
         let chunk = if engines.name() == "gpu" {
             gpu_chunk
         } else {

@@ -1,8 +1,8 @@
 //! Which engine searches.
 //!
-//! `auto` takes a hardware GPU if there is one and the CPU otherwise. An engine named by the user
-//! is taken or refused, never replaced: a benchmark that silently ran on something else would be
-//! worse than none.
+//! `auto` takes a hardware GPU if there is one, with the cores that are idle beside it, and the CPU
+//! otherwise. An engine named by the user is taken alone or refused, never replaced: a benchmark
+//! that silently ran on something else would be worse than none.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -26,11 +26,12 @@ pub enum Wish {
     Reference,
 }
 
-/// The engines of one scan: what the workers use, and the GPU in front of them if there is one.
+/// The engines of one scan: what the workers use, and the GPUs in front of them if there are any.
 pub struct Engines {
     worker: Worker,
-    gpu: Option<Box<dyn Engine>>,
+    gpus: Vec<Box<dyn Engine>>,
     must_not_fall_back: bool,
+    shared: bool,
 }
 
 /// What the workers search with.
@@ -49,22 +50,29 @@ impl Worker {
 }
 
 impl Engines {
-    /// Chooses. `adapter` is a name, part of one, or an index as `keydredge devices` lists them.
+    /// Chooses. `adapters` are names, parts of them, or indices as `keydredge devices` lists them;
+    /// all of them are used.
     ///
     /// # Errors
     /// When a GPU was asked for and there is none that can be used.
     pub fn choose(
         wish: Wish,
-        adapter: Option<&str>,
+        adapters: &[String],
         table: &Arc<Table>,
         chunk: u64,
     ) -> Result<Self, EngineError> {
-        let gpu = match wish {
-            Wish::Gpu => Some(open_gpu(true, adapter, table, chunk)?),
-            Wish::Auto if adapter.is_some() => Some(open_gpu(true, adapter, table, chunk)?),
-            Wish::Auto if !hardware_may_exist() => None,
-            Wish::Auto => open_gpu(false, None, table, chunk).ok(),
-            Wish::Cpu | Wish::Reference => None,
+        let named = || {
+            let opened = adapters
+                .iter()
+                .map(|adapter| open_gpu(true, Some(adapter), table, chunk));
+            opened.collect::<Result<Vec<_>, _>>()
+        };
+        let gpus = match wish {
+            Wish::Cpu | Wish::Reference => Vec::new(),
+            _ if !adapters.is_empty() => named()?,
+            Wish::Gpu => vec![open_gpu(true, None, table, chunk)?],
+            Wish::Auto if !hardware_may_exist() => Vec::new(),
+            Wish::Auto => open_gpu(false, None, table, chunk).into_iter().collect(),
         };
         let worker = match wish {
             Wish::Reference => Worker::Reference(Arc::clone(table)),
@@ -72,25 +80,44 @@ impl Engines {
         };
         Ok(Self {
             worker,
-            gpu,
+            gpus,
             must_not_fall_back: wish == Wish::Gpu,
+            shared: wish == Wish::Auto,
         })
+    }
+
+    /// These GPUs, or whatever else searches at a distance, and the CPU. If `shared`, workers that
+    /// have nothing to confirm search what waits for a GPU; else only what the GPUs failed at.
+    #[must_use]
+    pub fn of(gpus: Vec<Box<dyn Engine>>, table: &Arc<Table>, shared: bool) -> Self {
+        Self {
+            worker: Worker::Cpu(Box::new(Cpu::new(Arc::clone(table)))),
+            gpus,
+            must_not_fall_back: false,
+            shared,
+        }
     }
 
     /// The engine's name in the summary.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        self.gpu
-            .as_ref()
+        self.gpus
+            .first()
             .map_or_else(|| self.worker.engine().name(), |gpu| gpu.name())
     }
 
     /// What it runs on.
     #[must_use]
     pub fn device(&self) -> String {
-        self.gpu
-            .as_ref()
-            .map_or_else(|| self.worker.engine().device(), |gpu| gpu.device())
+        let cpu = self.worker.engine().device();
+        let mut devices: Vec<String> = self.gpus.iter().map(|gpu| gpu.device()).collect();
+        if devices.is_empty() {
+            return cpu;
+        }
+        if self.shared {
+            devices.push(format!("{cpu} on idle cores"));
+        }
+        devices.join(", ")
     }
 
     /// Whether a failing GPU ends the scan, because it was asked for by name.
@@ -105,8 +132,13 @@ impl Engines {
         self.worker.engine()
     }
 
-    pub(super) fn into_gpu(self) -> Option<Box<dyn Engine>> {
-        self.gpu
+    /// Whether idle workers take what waits for a GPU.
+    pub(super) fn is_shared(&self) -> bool {
+        self.shared
+    }
+
+    pub(super) fn into_gpus(self) -> Vec<Box<dyn Engine>> {
+        self.gpus
     }
 }
 

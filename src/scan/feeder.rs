@@ -1,5 +1,7 @@
 //! Keeps a GPU busy: hands it chunks as fast as it takes them and passes on what it finds.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use crossbeam::channel::{Receiver, Sender};
 
 use super::Progress;
@@ -7,27 +9,35 @@ use super::worker::Work;
 use crate::anchor::{Engine, EngineError, Hit};
 use crate::chunk::Chunk;
 
-/// Feeds until the source ends. If the device fails, the chunks it held and all that follow are
-/// searched by the workers, or, if that is not wanted, the scan is stopped and the error returned.
+/// What the feeders of a scan, one for each GPU, have in common.
+pub(super) struct Feeding<'a> {
+    /// How many of the GPUs still work.
+    pub(super) working: AtomicUsize,
+    pub(super) must_not_fall_back: bool,
+    pub(super) progress: &'a Progress,
+}
+
+/// Feeds until the source ends. If the device fails, the workers search the chunks it held and,
+/// if it was the last, all that follow; or, if that is not wanted, the scan is stopped. The error is
+/// returned.
 pub(super) fn run(
     mut engine: Box<dyn Engine>,
     chunks: &Receiver<Work>,
     work: &Sender<Work>,
-    must_not_fall_back: bool,
-    progress: &Progress,
+    feeding: &Feeding<'_>,
 ) -> Option<EngineError> {
     let outcome = feed(engine.as_mut(), chunks, work);
     let error = outcome.err()?;
-    if must_not_fall_back {
-        progress
-            .stop
-            .store(true, std::sync::atomic::Ordering::Relaxed);
+    if feeding.must_not_fall_back {
+        feeding.progress.stop.store(true, Ordering::Relaxed);
     }
     for chunk in engine.abandon() {
         let _closed = work.send(Work::Search(chunk));
     }
-    for item in chunks {
-        let _closed = work.send(item);
+    if feeding.working.fetch_sub(1, Ordering::AcqRel) == 1 {
+        for item in chunks {
+            let _closed = work.send(item);
+        }
     }
     Some(error)
 }
@@ -47,7 +57,11 @@ fn feed(
             }
         };
         if in_flight == engine.depth() {
-            pass_on(engine, work)?;
+            if let Err(error) = pass_on(engine, work) {
+                // The device never had this one, so it would not be among those it gives back.
+                let _closed = work.send(Work::Search(chunk));
+                return Err(error);
+            }
             in_flight -= 1;
         }
         engine.submit(chunk)?;

@@ -15,14 +15,14 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::carve::{Carved, Cover};
+use super::carve::Cover;
 use super::sink::{Done, Step};
-use super::worker::Worker;
+use super::worker::{Gathered, Worker};
 use crate::chunk::assembly::{Assembly, InFile, Source};
 use crate::chunk::cut::Cut;
 use crate::chunk::{Bytes, Inside, Origin};
+use crate::confirm::Confirmed;
 use crate::confirm::overlap::settle;
-use crate::confirm::{Confirmed, Tally};
 use crate::image::Image;
 use crate::volume::seam::{Seam, Seams};
 use crate::volume::{
@@ -414,14 +414,6 @@ fn at_sector_ends(stretch: &Stretch) -> Vec<(Stretch, bool)> {
         parts.push((Stretch { decoded, volume }, is_kept));
     }
     parts
-}
-
-/// What the pieces of a batch gave.
-#[derive(Default)]
-struct Gathered {
-    found: Vec<Confirmed>,
-    tally: Tally,
-    carved: Carved,
 }
 
 /// Whether what was found, or what it was known by, lies nowhere on the disk in one piece: all else

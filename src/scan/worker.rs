@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crossbeam::channel::{Receiver, Sender};
+use crossbeam::channel::{Receiver, Sender, select_biased};
 
 use super::carve::{Carved, Carver};
 use super::choice::Engines;
@@ -61,9 +61,15 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Works until the queue is closed or nobody listens any more.
-    pub(super) fn run(mut self, work: &Receiver<Work>, done: &Sender<Done>) {
-        for item in work {
+    /// Works until the queues are closed or nobody listens any more. What waits for a GPU is taken
+    /// from `idle` when there is nothing else to do.
+    pub(super) fn run(
+        mut self,
+        work: &Receiver<Work>,
+        mut idle: Option<Receiver<Work>>,
+        done: &Sender<Done>,
+    ) {
+        while let Some(item) = next(work, &mut idle) {
             let result = match item {
                 Work::Search(chunk) => self.search(chunk),
                 Work::Confirm(chunk, hits) => self.confirm(&chunk, &hits),
@@ -76,7 +82,24 @@ impl<'a> Worker<'a> {
         }
     }
 
+    /// Searches a chunk, in parts if it was cut for a GPU, so that the bytes are still in the cache
+    /// when they are confirmed.
     fn search(&mut self, chunk: Chunk) -> Done {
+        if chunk.body.len() as u64 <= GATHERED {
+            return self.part(chunk);
+        }
+        let mut gathered = Gathered::default();
+        for start in chunk.body.clone().step_by(GATHERED as usize) {
+            let body = start..chunk.body.end.min(start + GATHERED as usize);
+            if let Err(other) = gathered.add(self.part(chunk.part(body))) {
+                return *other;
+            }
+        }
+        let end = chunk.image_offset(chunk.body.end).0;
+        gathered.searched(chunk.sequence, chunk.body.len() as u64, end)
+    }
+
+    fn part(&mut self, chunk: Chunk) -> Done {
         let mut hits = std::mem::take(&mut self.hits);
         let sequence = chunk.sequence;
         // The CPU engines cannot fail: they do nothing but read memory.
@@ -106,8 +129,7 @@ impl<'a> Worker<'a> {
             body: cut.body.min(GATHERED),
             ..*cut
         };
-        let (mut all, mut sum) = (Vec::new(), Tally::default());
-        let mut streams = Carved::default();
+        let mut gathered = Gathered::default();
         for part in cut.pieces(piece.window.clone(), piece.body.clone()) {
             let len = (part.window.end - part.window.start) as usize;
             // One allocation, filled in place.
@@ -118,7 +140,7 @@ impl<'a> Worker<'a> {
             }
             let body_start = (part.body.start - part.window.start) as usize;
             let body_len = (part.body.end - part.body.start) as usize;
-            let done = self.search(Chunk {
+            let done = self.part(Chunk {
                 sequence: *sequence,
                 origin: Arc::clone(origin),
                 at: ImageOffset(part.window.start),
@@ -126,30 +148,11 @@ impl<'a> Worker<'a> {
                 window: Bytes::read(window),
                 beyond: Beyond::Image(Arc::clone(image)),
             });
-            match done.step {
-                Step::Searched {
-                    found,
-                    tally,
-                    carved,
-                    ..
-                } => {
-                    all.extend(found);
-                    sum.add(tally);
-                    streams.add(carved);
-                }
-                _ => return done,
+            if let Err(other) = gathered.add(done) {
+                return *other;
             }
         }
-        Done {
-            sequence: *sequence,
-            step: Step::Searched {
-                len: piece.body.end - piece.body.start,
-                end: piece.body.end,
-                found: all,
-                tally: sum,
-                carved: streams,
-            },
-        }
+        gathered.searched(*sequence, piece.body.end - piece.body.start, piece.body.end)
     }
 
     fn confirm(&mut self, chunk: &Chunk, hits: &[Hit]) -> Done {
@@ -179,6 +182,65 @@ impl<'a> Worker<'a> {
                 found,
                 tally,
                 carved,
+            },
+        }
+    }
+}
+
+/// The next thing to do: what others wait for first.
+fn next(work: &Receiver<Work>, idle: &mut Option<Receiver<Work>>) -> Option<Work> {
+    loop {
+        let Some(waiting) = idle.as_ref() else {
+            return work.recv().ok();
+        };
+        select_biased! {
+            // Nobody adds work any more once the last GPU has none.
+            recv(work) -> item => return item.ok().or_else(|| waiting.recv().ok()),
+            recv(waiting) -> item => match item {
+                Ok(item) => return Some(item),
+                Err(_) => *idle = None,
+            },
+        }
+    }
+}
+
+/// What the parts of a chunk, or the pieces of a batch, gave.
+#[derive(Default)]
+pub(super) struct Gathered {
+    pub(super) found: Vec<Confirmed>,
+    pub(super) tally: Tally,
+    pub(super) carved: Carved,
+}
+
+impl Gathered {
+    /// Takes the result of a part; one that is no result is given back.
+    fn add(&mut self, done: Done) -> Result<(), Box<Done>> {
+        let Done { sequence, step } = done;
+        match step {
+            Step::Searched {
+                found,
+                tally,
+                carved,
+                ..
+            } => {
+                self.found.extend(found);
+                self.tally.add(tally);
+                self.carved.add(carved);
+                Ok(())
+            }
+            step => Err(Box::new(Done { sequence, step })),
+        }
+    }
+
+    fn searched(self, sequence: u64, len: u64, end: u64) -> Done {
+        Done {
+            sequence,
+            step: Step::Searched {
+                len,
+                end,
+                found: self.found,
+                tally: self.tally,
+                carved: self.carved,
             },
         }
     }

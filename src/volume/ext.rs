@@ -4,7 +4,7 @@
 //! sees every file there is or was. Facts are from the kernel documentation, "ext4 Data Structures
 //! and Algorithms"; the submodules name its chapters.
 
-pub(super) mod checksum;
+mod checksum;
 mod claim;
 mod directory;
 mod extent;

@@ -36,6 +36,8 @@ mod scan;
 mod second_pass;
 #[cfg(feature = "gpu")]
 mod shaders;
+#[cfg(feature = "gpu")]
+mod sharing;
 mod texts;
 mod types;
 mod volumes;

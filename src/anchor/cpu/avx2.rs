@@ -12,8 +12,11 @@ use std::arch::x86_64::{
 };
 
 use super::filter::Halves;
+use super::lookup::Lookup;
 use super::membership::{Membership, full_lanes};
-use super::survivors::{Mark, Survivors};
+use super::portable;
+use super::sampled::{FIRST, STRIDE};
+use super::survivors::Survivors;
 use super::tile::{LOOK_AHEAD, Piece, STEP};
 use crate::anchor::table::WINDOW;
 
@@ -28,6 +31,7 @@ impl Avx2 {
     pub(super) fn detect() -> Option<Self> {
         let has_all = is_x86_feature_detected!("avx2")
             && is_x86_feature_detected!("bmi1")
+            && is_x86_feature_detected!("bmi2")
             && is_x86_feature_detected!("popcnt");
         has_all.then_some(Self(()))
     }
@@ -50,6 +54,17 @@ impl Avx2 {
             },
             _ => {}
         }
+    }
+
+    /// Lists the positions of every stride at which a window may lie.
+    pub(super) fn sample(
+        self,
+        windows: &Lookup<FIRST>,
+        piece: Piece<'_>,
+        survivors: &mut Survivors,
+    ) {
+        // SAFETY: `self` exists only if the instructions do.
+        unsafe { sample(windows, piece, survivors) }
     }
 
     /// Lists the 16-byte blocks that lie wholly in the class.
@@ -80,9 +95,13 @@ fn pass<const GROUPS: usize>(
         survivors.mark(mask, piece.first + at);
         at += STEP;
     }
-    for index in 0..survivors.take_marks() {
-        list(survivors.marked(index), survivors);
-    }
+    survivors.list_marks();
+}
+
+#[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+fn sample(windows: &Lookup<FIRST>, piece: Piece<'_>, survivors: &mut Survivors) {
+    // Plain code, but shifts and bit counts are one instruction each here.
+    portable::pass::<FIRST, STRIDE>(windows, piece, survivors);
 }
 
 /// A bit for each of the 32 positions from an offset on that pass the filter.
@@ -112,26 +131,6 @@ fn passing<const GROUPS: usize>(
     }
     let none = _mm256_cmpeq_epi8(some, _mm256_setzero_si256());
     !_mm256_movemask_epi8(none) as u32
-}
-
-/// Appends the positions of a step.
-#[inline]
-#[target_feature(enable = "avx2,bmi1,popcnt")]
-fn list(Mark { mask, first }: Mark, survivors: &mut Survivors) {
-    for (mut rest, first) in [(mask as u32, first), ((mask >> VECTOR) as u32, first + 32)] {
-        let len = rest.count_ones() as usize;
-        survivors.append(|room| {
-            // Eight at a time whether there are eight or not: a loop that stops where the bits
-            // end is mispredicted at every step.
-            for eight in room.chunks_exact_mut(8).take(len.div_ceil(8)) {
-                for position in eight {
-                    *position = first.wrapping_add(rest.trailing_zeros() as u16);
-                    rest &= rest.wrapping_sub(1);
-                }
-            }
-            len
-        });
-    }
 }
 
 #[target_feature(enable = "avx2,bmi1,popcnt")]

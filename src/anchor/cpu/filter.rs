@@ -52,11 +52,13 @@ impl Filter {
             .map(|window| literals[window.literal as usize].places(window.offset as usize))
             .collect();
         let mut best = (f64::INFINITY, 1, Vec::new());
-        for (groups, price) in precision.groups() {
+        let choices = precision.groups();
+        for (index, (groups, price)) in choices.iter().enumerate() {
             if *price >= best.0 {
                 break;
             }
-            let (homes, survival) = assign(&sets, groups * GROUP, precision);
+            let is_last = index + 1 == choices.len();
+            let (homes, survival) = assign(&sets, groups * GROUP, precision, is_last);
             if survival + price < best.0 {
                 best = (survival + price, *groups, homes);
             }
@@ -109,30 +111,38 @@ type Set = [Vec<u8>; WINDOW];
 
 /// How often each set is moved to the bucket where it costs least. More rounds gain nothing.
 const ROUNDS: usize = 4;
+/// A survival after the first round from which no later one comes down to what more groups cost.
+const HOPELESS: f64 = 2.0;
 
-/// The bucket of each set, and the share of all positions that survive.
-fn assign(sets: &[Set], count: usize, precision: Precision) -> (Vec<usize>, f64) {
+/// The bucket of each set, and the share of all positions that survive. If `is_last`, there is no
+/// choice of more buckets.
+fn assign(sets: &[Set], count: usize, precision: Precision, is_last: bool) -> (Vec<usize>, f64) {
     let mut buckets = vec![Bucket::new(precision); count];
     let mut homes: Vec<Option<usize>> = vec![None; sets.len()];
     // The first sets take the empty buckets, so sets that follow each other in the catalogue, and
     // look alike, must not come first.
     let mut order: Vec<u32> = (0..).take(sets.len()).collect();
     order.sort_by_key(|index| index.wrapping_mul(HASH));
+    let mut survival = 0.0;
     for _ in 0..ROUNDS {
         for index in &order {
             let index = *index as usize;
             if let Some(home) = homes[index] {
                 buckets[home].remove(&sets[index]);
             }
-            let growths = buckets.iter_mut().map(|bucket| bucket.growth(&sets[index]));
+            let growths = buckets.iter().map(|bucket| bucket.growth(&sets[index]));
             let best = growths.enumerate().min_by(|(_, a), (_, b)| a.total_cmp(b));
             if let Some((home, _)) = best {
                 buckets[home].add(&sets[index]);
                 homes[index] = Some(home);
             }
         }
+        survival = buckets.iter().map(|bucket| bucket.survival).sum();
+        // These are far too few buckets for the sets, however they are dealt out.
+        if !is_last && survival > HOPELESS {
+            break;
+        }
     }
-    let survival = buckets.iter().map(Bucket::survival).sum();
     (homes.into_iter().flatten().collect(), survival)
 }
 
@@ -143,124 +153,179 @@ const ZERO_AMONG_ZEROS: f64 = 0.7;
 
 /// What a bucket accepts so far.
 #[derive(Clone)]
-struct Bucket([Place; WINDOW]);
+struct Bucket {
+    places: [Place; WINDOW],
+    survival: f64,
+}
 
 impl Bucket {
     fn new(precision: Precision) -> Self {
-        Self(std::array::from_fn(|_| Place::new(precision)))
+        Self {
+            places: std::array::from_fn(|_| Place::new(precision)),
+            survival: 0.0,
+        }
     }
 
     fn add(&mut self, set: &Set) {
-        for (place, bytes) in self.0.iter_mut().zip(set) {
-            bytes.iter().for_each(|byte| place.add(*byte));
+        for (place, bytes) in self.places.iter_mut().zip(set) {
+            place.add(bytes);
         }
+        self.survival = survival(self.places.iter().map(|place| place.accepted));
     }
 
     fn remove(&mut self, set: &Set) {
-        for (place, bytes) in self.0.iter_mut().zip(set) {
-            bytes.iter().for_each(|byte| place.remove(*byte));
+        for (place, bytes) in self.places.iter_mut().zip(set) {
+            place.remove(bytes);
         }
+        self.survival = survival(self.places.iter().map(|place| place.accepted));
     }
 
-    /// How many more positions would survive with the set, as a share of all.
-    fn growth(&mut self, set: &Set) -> f64 {
-        let before = self.survival();
-        self.add(set);
-        let after = self.survival();
-        self.remove(set);
-        after - before
-    }
-
-    /// Share of all positions that survive because of this bucket, several times overstated: the
-    /// shares of bytes are those in the kind of data where they are commonest.
-    fn survival(&self) -> f64 {
-        let independent: f64 = self.0.iter().map(|place| place.share).product();
-        // Programs and disks are full of small numbers: bytes that are not zero among zeros.
-        // Taken as independent, zeros next to each other would look far rarer than they are.
-        let among_zeros = self.0.iter().map(|place| {
-            let zero = if place.accepts(0) {
-                ZERO_AMONG_ZEROS
-            } else {
-                0.0
-            };
-            zero + (1.0 - ZERO_AMONG_ZEROS) * place.share
-        });
-        independent + ZEROS * among_zeros.product::<f64>()
+    /// How many more positions would survive with the set, as a share of all. Asked for every set,
+    /// bucket and round: it is what the making of an engine costs, so nothing is changed for it.
+    fn growth(&self, set: &Set) -> f64 {
+        let places = self.places.iter().zip(set);
+        survival(places.map(|(place, bytes)| place.accepted.with(bytes, place.precision)))
+            - self.survival
     }
 }
 
-/// The bytes that are accepted at one place of a bucket: all whose lower and upper part are both
-/// used. A byte looked up whole is all lower part.
-#[derive(Clone)]
-struct Place {
-    /// How many sets use each lower part.
-    lower: Vec<u32>,
-    /// How many sets use each upper part.
-    upper: Vec<u32>,
+/// Share of all positions that survive because of a bucket, several times overstated: the shares of
+/// bytes are those in the kind of data where they are commonest.
+fn survival(places: impl Iterator<Item = Accepted>) -> f64 {
+    let (mut independent, mut among_zeros) = (1.0, 1.0);
+    for accepted in places {
+        independent *= accepted.share;
+        // Programs and disks are full of small numbers: bytes that are not zero among zeros.
+        // Taken as independent, zeros next to each other would look far rarer than they are.
+        let zero = if accepted.has(0, 0) {
+            ZERO_AMONG_ZEROS
+        } else {
+            0.0
+        };
+        among_zeros *= zero + (1.0 - ZERO_AMONG_ZEROS) * accepted.share;
+    }
+    independent + ZEROS * among_zeros
+}
+
+impl Precision {
+    /// The parts of a byte: it is accepted if both are in use. A byte looked up whole is all lower
+    /// part.
+    fn parts(self, byte: u8) -> (usize, usize) {
+        let lower = self.lowers();
+        (usize::from(byte) % lower, usize::from(byte) / lower)
+    }
+
+    /// Number of lower parts.
+    fn lowers(self) -> usize {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Byte => 256,
+            Self::Nibbles => 16,
+        }
+    }
+}
+
+/// The bytes that are accepted at one place of a bucket.
+#[derive(Clone, Copy, Default)]
+struct Accepted {
+    /// A bit for each lower part in use.
+    lower: [u64; 4],
+    /// A bit for each upper part in use.
+    upper: u16,
     /// Share of all bytes that is accepted.
     share: f64,
 }
 
-impl Place {
-    fn new(precision: Precision) -> Self {
-        let (lower, upper) = match precision {
-            #[cfg(target_arch = "x86_64")]
-            Precision::Byte => (256, 1),
-            Precision::Nibbles => (16, 16),
-        };
-        Self {
-            lower: vec![0; lower],
-            upper: vec![0; upper],
-            share: 0.0,
-        }
+impl Accepted {
+    fn has_lower(&self, lower: usize) -> bool {
+        self.lower[lower / 64] >> (lower % 64) & 1 == 1
     }
 
-    fn parts(&self, byte: u8) -> (usize, usize) {
-        let byte = usize::from(byte);
-        (byte % self.lower.len(), byte / self.lower.len())
+    fn has_upper(&self, upper: usize) -> bool {
+        self.upper >> upper & 1 == 1
     }
 
-    fn accepts(&self, byte: u8) -> bool {
-        let (lower, upper) = self.parts(byte);
-        self.lower[lower] > 0 && self.upper[upper] > 0
+    fn has(&self, lower: usize, upper: usize) -> bool {
+        self.has_lower(lower) && self.has_upper(upper)
     }
 
-    fn add(&mut self, byte: u8) {
-        let (lower, upper) = self.parts(byte);
-        self.lower[lower] += 1;
-        if self.lower[lower] == 1 {
-            self.share += self.share_of_lower(lower);
+    /// The same and these bytes.
+    fn with(mut self, bytes: &[u8], precision: Precision) -> Self {
+        for byte in bytes {
+            let (lower, upper) = precision.parts(*byte);
+            if !self.has_lower(lower) {
+                self.lower[lower / 64] |= 1 << (lower % 64);
+                self.share += self.share_of_lower(lower, precision);
+            }
+            if !self.has_upper(upper) {
+                self.upper |= 1 << upper;
+                self.share += self.share_of_upper(upper, precision);
+            }
         }
-        self.upper[upper] += 1;
-        if self.upper[upper] == 1 {
-            self.share += self.share_of_upper(upper);
-        }
-    }
-
-    fn remove(&mut self, byte: u8) {
-        let (lower, upper) = self.parts(byte);
-        self.upper[upper] -= 1;
-        if self.upper[upper] == 0 {
-            self.share -= self.share_of_upper(upper);
-        }
-        self.lower[lower] -= 1;
-        if self.lower[lower] == 0 {
-            self.share -= self.share_of_lower(lower);
-        }
+        self
     }
 
     /// Share of the bytes with this lower part and any upper part in use.
-    fn share_of_lower(&self, lower: usize) -> f64 {
-        let used = self.upper.iter().enumerate().filter(|(_, uses)| **uses > 0);
-        used.map(|(upper, _)| SHARES[upper * self.lower.len() + lower])
-            .sum()
+    fn share_of_lower(&self, lower: usize, precision: Precision) -> f64 {
+        let lowers = precision.lowers();
+        let shares: &[f64; 256] = &SHARES;
+        let used = (0..256 / lowers).filter(|upper| self.has_upper(*upper));
+        used.map(|upper| shares[upper * lowers + lower]).sum()
     }
 
     /// Share of the bytes with this upper part and any lower part in use.
-    fn share_of_upper(&self, upper: usize) -> f64 {
-        let used = self.lower.iter().enumerate().filter(|(_, uses)| **uses > 0);
-        used.map(|(lower, _)| SHARES[upper * self.lower.len() + lower])
-            .sum()
+    fn share_of_upper(&self, upper: usize, precision: Precision) -> f64 {
+        let lowers = precision.lowers();
+        let shares: &[f64; 256] = &SHARES;
+        let used = (0..lowers).filter(|lower| self.has_lower(*lower));
+        used.map(|lower| shares[upper * lowers + lower]).sum()
+    }
+}
+
+/// What is accepted at one place of a bucket, and by how many sets.
+#[derive(Clone)]
+struct Place {
+    precision: Precision,
+    accepted: Accepted,
+    /// How many bytes of sets use each lower part.
+    lower: Vec<u32>,
+    /// How many bytes of sets use each upper part.
+    upper: Vec<u32>,
+}
+
+impl Place {
+    fn new(precision: Precision) -> Self {
+        Self {
+            precision,
+            accepted: Accepted::default(),
+            lower: vec![0; precision.lowers()],
+            upper: vec![0; 256 / precision.lowers()],
+        }
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        self.accepted = self.accepted.with(bytes, self.precision);
+        for byte in bytes {
+            let (lower, upper) = self.precision.parts(*byte);
+            self.lower[lower] += 1;
+            self.upper[upper] += 1;
+        }
+    }
+
+    fn remove(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            let (lower, upper) = self.precision.parts(*byte);
+            self.upper[upper] -= 1;
+            if self.upper[upper] == 0 {
+                self.accepted.upper &= !(1 << upper);
+                self.accepted.share -= self.accepted.share_of_upper(upper, self.precision);
+            }
+            self.lower[lower] -= 1;
+            if self.lower[lower] == 0 {
+                self.accepted.lower[lower / 64] &= !(1 << (lower % 64));
+                self.accepted.share -= self.accepted.share_of_lower(lower, self.precision);
+            }
+        }
     }
 }
 

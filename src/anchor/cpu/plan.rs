@@ -13,17 +13,20 @@ use super::membership::Membership;
 #[cfg(target_arch = "aarch64")]
 use super::neon::Neon;
 use super::portable;
+use super::sampled::{FIRST, STRIDE, Sampled};
 use super::survivors::Survivors;
 use super::tier::Unit;
-use super::tile::Tile;
+use super::tile::{Piece, Tile};
 use crate::anchor::Hit;
 use crate::anchor::table::{BLOCK, Literal, Table, WINDOW};
 
 /// A table as a tier wants it.
 pub(super) struct Plan {
     table: Arc<Table>,
-    /// The rarest window of each literal, if there are any.
+    /// The rarest window of each literal that is looked for everywhere, if there are any.
     windows: Option<(Passes, Lookup<2048>)>,
+    /// The other literals.
+    sampled: Option<Sampled>,
     unit: Unit,
     classes: Vec<Membership>,
 }
@@ -55,11 +58,32 @@ impl Passes {
     }
 }
 
+/// So many long literals, and the byte filter of a tier lets more through than sampling costs. Plain
+/// code looks every position up by hash for the short ones in any case, and with AVX-512 the filter
+/// won even with 2,200 literals.
+fn sampled_from(unit: Unit) -> usize {
+    match unit {
+        Unit::Portable => usize::MAX,
+        #[cfg(target_arch = "x86_64")]
+        Unit::Avx2(_) => 200,
+        #[cfg(target_arch = "x86_64")]
+        Unit::Avx512(_) => usize::MAX,
+        #[cfg(target_arch = "aarch64")]
+        Unit::Neon(_) => 200,
+    }
+}
+
 impl Plan {
     pub(super) fn new(table: Arc<Table>, unit: Unit) -> Self {
         let literals = &table.literals;
-        let rarest = literals.iter().zip(0..);
-        let rarest: Vec<Window> = rarest
+        let numbered = || literals.iter().zip(0..);
+        let long = numbered().filter(|(literal, _)| Sampled::takes(literal));
+        let mut long: Vec<u32> = long.map(|(_, index)| index).collect();
+        if long.len() < sampled_from(unit) {
+            long.clear();
+        }
+        let rest = numbered().filter(|(_, index)| long.binary_search(index).is_err());
+        let rarest: Vec<Window> = rest
             .map(|(literal, index)| Window {
                 literal: index,
                 offset: literal.window as u32,
@@ -72,6 +96,7 @@ impl Plan {
         let classes = table.runs.iter().map(Membership::new);
         Self {
             windows,
+            sampled: Sampled::new(literals, &long),
             unit,
             classes: classes.collect(),
             table,
@@ -83,7 +108,7 @@ impl Plan {
         if let Some((passes, windows)) = &self.windows {
             survivors.clear();
             tile.pieces(|piece| match passes {
-                Passes::Portable => portable::pass(windows, piece, survivors),
+                Passes::Portable => portable::pass::<_, 1>(windows, piece, survivors),
                 #[cfg(target_arch = "x86_64")]
                 Passes::Avx2(unit, tables) => unit.pass(tables, piece, survivors),
                 #[cfg(target_arch = "x86_64")]
@@ -97,6 +122,20 @@ impl Plan {
                 windows.verify(&self.table.literals, tile, usize::from(*position), hits);
             }
         }
+    }
+
+    /// The same for the literals that are looked for at every fourth position.
+    pub(super) fn sampled(&self, tile: &Tile<'_>, survivors: &mut Survivors, hits: &mut Vec<Hit>) {
+        let Some(sampled) = &self.sampled else {
+            return;
+        };
+        let literals = &self.table.literals;
+        let pass = |windows: &_, piece: Piece<'_>, survivors: &mut _| match self.unit {
+            #[cfg(target_arch = "x86_64")]
+            Unit::Avx2(unit) => unit.sample(windows, piece, survivors),
+            _ => portable::pass::<FIRST, STRIDE>(windows, piece, survivors),
+        };
+        sampled.literals(literals, tile, pass, survivors, hits);
     }
 
     /// Prepares [`Plan::runs`] for a chunk: for each run, no block was full yet.

@@ -6,9 +6,10 @@ use super::survivors::Survivors;
 use super::tile::{Piece, STEP};
 use crate::anchor::table::{BLOCK, FOLD, WINDOW};
 
-/// Lists the positions at which a window may lie. Without vectors a byte filter would cost more
-/// than the look-up it saves.
-pub(super) fn pass<const WORDS: usize>(
+/// Lists the positions at which a window may lie, of every `STRIDE`th one. Without vectors a byte
+/// filter would cost more than the look-up it saves.
+#[inline(always)]
+pub(super) fn pass<const WORDS: usize, const STRIDE: usize>(
     windows: &Lookup<WORDS>,
     piece: Piece<'_>,
     survivors: &mut Survivors,
@@ -22,7 +23,7 @@ pub(super) fn pass<const WORDS: usize>(
                 break;
             };
             let bytes = u64::from_le_bytes(*bytes) | FOLDS;
-            for place in 0..WINDOW {
+            for place in (0..WINDOW).step_by(STRIDE) {
                 let word = (bytes >> (8 * place)) as u32;
                 mask |= u64::from(windows.may_begin(word)) << (start + place);
             }

@@ -4,7 +4,7 @@
 use sha2::{Digest, Sha256};
 
 use super::superblock::Superblock;
-use crate::volume::ext::checksum::crc32c;
+use crate::volume::crc::crc32c;
 use crate::volume::field::{le_u32, le_u64, u8_at};
 
 /// Highest level of a tree; leaves have level 0.

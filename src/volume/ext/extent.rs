@@ -1,8 +1,8 @@
 //! Extent trees (kernel documentation, "ext4 Data Structures and Algorithms", Extent Tree).
 
-use super::checksum::crc32c;
 use super::map::Mapper;
 use crate::volume::RunKind;
+use crate::volume::crc::crc32c;
 use crate::volume::field::{joined, le_u16, le_u32};
 
 const MAGIC: u16 = 0xf30a;

@@ -1,7 +1,8 @@
 //! Group descriptors: where each group's inodes and bitmaps lie.
 
-use super::checksum::{crc16, crc32c};
+use super::checksum::crc16;
 use super::superblock::{Superblock, ro_compat};
+use crate::volume::crc::crc32c;
 use crate::volume::field::{joined, le_u16, le_u32};
 use crate::volume::{Part, ReadAt, Warnings};
 

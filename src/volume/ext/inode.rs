@@ -1,8 +1,8 @@
 //! Inodes, one by one and all in a row.
 
 use super::Ext;
-use super::checksum::crc32c;
 use super::superblock::Superblock;
+use crate::volume::crc::crc32c;
 use crate::volume::field::{joined, le_u16, le_u32};
 use crate::volume::file_system::NodeKind;
 use crate::volume::{Node, NodeId, ReadAt};
@@ -14,6 +14,10 @@ const PIECE: u64 = 256 << 10;
 pub(super) const ROOT: u64 = 2;
 /// Keeps the blocks that the descriptor table may grow into.
 pub(super) const RESIZE: u64 = 7;
+
+/// Positions of the two halves of the checksum.
+const LOW_SUM: usize = 124;
+const HIGH_SUM: usize = 130;
 
 const EXTENTS: u32 = 0x8_0000;
 const INLINE: u32 = 0x1000_0000;
@@ -127,17 +131,20 @@ impl Inode {
 
     fn checksum(&self, fs: &Superblock) -> Option<(u32, u32)> {
         let seed = self.seed(fs.seed?)?;
-        let mut raw = self.raw.clone();
-        let low = le_u16(&raw, 124)?;
-        raw.get_mut(124..126)?.fill(0);
-        // The upper half exists only where the inode is long enough and says that it is.
-        let wide = raw.len() > 128 && le_u16(&raw, 128)? >= 4;
+        let raw = self.raw.as_slice();
+        let low = le_u16(raw, LOW_SUM)?;
+        // The sum's own two halves count as zero. The upper one exists only where the inode is long
+        // enough and says that it is.
+        let sum = crc32c(crc32c(seed, raw.get(..LOW_SUM)?), &[0; 2]);
+        let wide = raw.len() > 128 && le_u16(raw, 128)? >= 4;
         if !wide {
-            return Some((u32::from(low), crc32c(seed, &raw) & 0xffff));
+            let sum = crc32c(sum, raw.get(LOW_SUM + 2..)?);
+            return Some((u32::from(low), sum & 0xffff));
         }
-        let high = le_u16(&raw, 130)?;
-        raw.get_mut(130..132)?.fill(0);
-        Some((u32::from(high) << 16 | u32::from(low), crc32c(seed, &raw)))
+        let high = le_u16(raw, HIGH_SUM)?;
+        let sum = crc32c(crc32c(sum, raw.get(LOW_SUM + 2..HIGH_SUM)?), &[0; 2]);
+        let sum = crc32c(sum, raw.get(HIGH_SUM + 2..)?);
+        Some((u32::from(high) << 16 | u32::from(low), sum))
     }
 
     pub(super) fn node(&self) -> Option<Node> {

@@ -1,7 +1,7 @@
 //! The superblock: where everything else lies (kernel documentation, "ext4 Data Structures and
 //! Algorithms", Super Block; the field names are its).
 
-use super::checksum::crc32c;
+use crate::volume::crc::crc32c;
 use crate::volume::field::{joined, le_u16, le_u32, text, u8_at};
 use crate::volume::superblock::CopiedSuperblock;
 use crate::volume::{Part, ReadAt, ReadFault, VolumeError};

@@ -1,7 +1,7 @@
 //! The checksum that structures of version 5 carry: CRC-32C over the structure with the checksum's
 //! own four bytes taken as zero, stored inverted and little-endian.
 
-use crate::volume::ext::checksum::crc32c;
+use crate::volume::crc::crc32c;
 use crate::volume::field::le_u32;
 
 /// Whether a structure fits the checksum that lies at `at` in it.
