@@ -390,6 +390,9 @@ fn copies_by_length(len: u64, counts: impl IntoIterator<Item = u64>) -> Vec<u64>
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     #[test]
@@ -426,6 +429,30 @@ mod tests {
         assert_eq!(fs.locate((20480 + 5) * 4096 + 17), Some((1, 5)));
         assert_eq!(fs.locate((20480 * 3 - 10) * 4096), None);
         assert_eq!(fs.split_inode(fs.inode_number(2, 131)), (2, 131));
+    }
+
+    /// Zeros that count how often they are read.
+    #[derive(Debug, Default)]
+    struct Counted(AtomicUsize);
+
+    impl ReadAt for Counted {
+        fn len(&self) -> u64 {
+            (1 << 30) + 512
+        }
+
+        fn read_at(&self, _: u64, buf: &mut [u8]) -> Result<(), ReadFault> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            buf.fill(0);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_volume_without_a_trace_is_asked_at_few_places() {
+        let disk = Arc::new(Counted::default());
+        assert_eq!(Superblock::copy(&Part::whole(disk.clone())), None);
+        let reads = disk.0.load(Ordering::Relaxed);
+        assert!(reads < 100, "{reads}");
     }
 
     #[test]

@@ -50,7 +50,7 @@ fn read(disk: Disk) {
         }
         reader.seams(REACH, &mut |seam| assert!(!seam.is_empty()));
         reader.encoded(&mut |encoded| assert!(encoded.origin(0).is_some()));
-        for at in (0..volume.part.len()).step_by(step) {
+        for at in (0..volume.part.len().min(len)).step_by(step) {
             reader.claim(at);
         }
         reader.label();
