@@ -188,7 +188,7 @@ ewf ftk -f ftk -c fast -b 16
 base ewf *.E01
 
 # Streams, named after their kind
-head -c 600 /dev/urandom >noise
+python3 -c 'import random, sys; sys.stdout.buffer.write(random.Random(1).randbytes(600))' >noise
 cat tree/long noise tree/folder/f3 >mixed
 gzip -9c mixed >gzip-file
 gzip -1c <tree/tiny >gzip-tiny

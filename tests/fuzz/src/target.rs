@@ -7,6 +7,8 @@ mod secret;
 mod stream;
 mod volume;
 
+use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::base::Base;
@@ -33,6 +35,13 @@ impl Target {
             (0..bases.len()).map(|index| vec![number(index)]).collect(),
         )
     }
+}
+
+/// A folder of this process for inputs that become files; `tests/fuzz.sh` removes it.
+fn folder() -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("keydredge-fuzz-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    folder
 }
 
 /// The target that `FUZZ_TARGET` names.

@@ -19,8 +19,7 @@ const LISTED: usize = 4096;
 
 pub fn target(name: &str) -> Target {
     let bases = Base::all(name);
-    let folder = std::env::temp_dir().join(std::process::id().to_string());
-    fs::create_dir_all(&folder).unwrap();
+    let folder = super::folder();
     for base in &bases {
         fs::copy(&base.path, folder.join(base.path.file_name().unwrap())).unwrap();
     }

@@ -10,8 +10,7 @@ use keydredge::specimen::fleet;
 use super::Target;
 
 pub fn target() -> Target {
-    let folder = std::env::temp_dir().join(std::process::id().to_string());
-    fs::create_dir_all(&folder).unwrap();
+    let folder = super::folder();
     let folder = Mutex::new(folder);
     Target::new(
         move |input| {
