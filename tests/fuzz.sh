@@ -38,7 +38,7 @@ export work seconds
 # What an input names must be found again by another run: bases are ordered by name.
 for target in "${targets[@]}"; do
     base=$work/base/$target
-    rm -rf "$base"
+    rm -rf "$base" "$work"/{kept,seed}/"$target"
     mkdir -p "$base" "$work"/{corpus,kept,seed,crash,log}/"$target"
     images=(tests/fuzz/base/"$target"/*.zst)
     # Filled by the kernel, so with everything that mkfs.xfs alone does not make. Those of Btrfs are
@@ -51,11 +51,7 @@ for target in "${targets[@]}"; do
     done
     case $target in
         rules) cp src/rules/*.toml tests/data/rules/*.toml "$base" ;;
-        keys)
-            rm -rf "$base"
-            mkdir "$base"
-            tests/fuzz/keys.sh "$base"
-            ;;
+        keys) tests/fuzz/keys.sh "$work/seed/keys" ;;
     esac
     if [[ -e tests/fuzz/corpus/$target.tar.zst ]]; then
         zstd -q -d -c "tests/fuzz/corpus/$target.tar.zst" | tar -x -C "$work/kept/$target"

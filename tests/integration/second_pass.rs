@@ -240,8 +240,9 @@ fn secrets_that_ntfs_compressed_or_cut_up_are_found() {
     .unwrap();
     // A block that does not compress lies on the disk as it is: both passes see what is in it.
     let mut noisy = with_secret(65_536, 22_000, "noisy");
+    let mut noise = Stream::new("noise");
     for around in [20_480..21_900, 22_100..24_576] {
-        Stream::new("noise").fill(&mut noisy[around]);
+        noise.fill(&mut noisy[around]);
     }
     for name in ["noisy.bin", "gone.bin"] {
         std::fs::write(folder.join(name), &noisy).unwrap();

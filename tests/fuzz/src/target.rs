@@ -52,7 +52,7 @@ pub fn chosen() -> Target {
         "btrfs" | "exfat" | "ext" | "fat" | "ntfs" | "partitions" | "xfs" => volume::target(&name),
         "inventories" => inventory::target(),
         "rules" => rule::target(),
-        "keys" | "texts" => secret::target(),
+        "keys" | "texts" => secret::target(&name),
         "streams" => stream::target(),
         _ => panic!("there is no target {name:?}"),
     }

@@ -1,4 +1,5 @@
-//! Secrets of every type, from the anchors to the parsers of keys.
+//! Secrets of every type, from the anchors to the parsers of keys. Private keys are long, so inputs
+//! that grow out of them have a target of their own.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,12 +15,12 @@ use keydredge::specimen::{Stream, expand};
 
 use super::Target;
 
-pub fn target() -> Target {
+pub fn target(name: &str) -> Target {
     let rules = Arc::new(catalogue().unwrap());
     let anchors = Arc::new(AnchorSet::of_rules(&rules));
     let engine = Mutex::new(Cpu::new(Arc::new(Table::compile(&anchors))));
     let confirmer = Mutex::new(Confirmer::new(Arc::clone(&rules), anchors).unwrap());
-    let seeds = seeds(&rules);
+    let seeds = seeds(&rules, name == "keys");
     Target::new(
         move |input| {
             let mut hits = Vec::new();
@@ -41,9 +42,13 @@ pub fn target() -> Target {
     )
 }
 
-/// The examples of the catalogue.
-fn seeds(rules: &RuleSet) -> Vec<Vec<u8>> {
+/// The examples of the catalogue: of private keys, or of all else.
+fn seeds(rules: &RuleSet, of_keys: bool) -> Vec<Vec<u8>> {
     let variants = rules.variants.iter();
+    let variants = variants.filter(|rule| {
+        let family = rules.type_of(rule).id.as_str();
+        of_keys == (family.contains("private-key") || family.contains("certificate"))
+    });
     let examples = variants.flat_map(|rule| rule.examples.iter().chain(&rule.counter_examples));
     examples
         .map(|example| expand(example, &mut Stream::new(example)).into_bytes())
