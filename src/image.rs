@@ -157,7 +157,8 @@ impl Image {
     pub fn unopened(&self) -> Option<Format> {
         let plain = self.format() == Format::Raw;
         let found = plain.then(|| format::detect(&self.files, 0))?;
-        let same = matches!(found, Format::Raw | Format::Split) || vhd::is_fixed(&self.files, 0);
+        let same = matches!(found, Format::Raw | Format::Split)
+            || vhd::is_fixed(format::tail(&self.files, 0));
         (!same).then_some(found)
     }
 

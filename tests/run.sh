@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs what the tests need (a software Vulkan adapter, file-system and key tools) and runs all
-# of them, GPU tests included. A test whose tool is missing fails; none is skipped.
+# Installs what the tests need (a software Vulkan adapter, file-system and key tools; for
+# tests/fuzz.sh a C++ compiler) and runs all of them, GPU tests included. A test whose tool is
+# missing fails; none is skipped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -27,6 +28,7 @@ needed=(
     losetup:mount
     prlimit:util-linux
     python3:python3
+    g++:g++
     gzip:gzip
     zip:zip
     zstd:zstd

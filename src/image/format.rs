@@ -16,6 +16,9 @@ use super::{ImageError, ewf, qcow2, split, vdi, vhd, vhdx, vmdk};
 /// Most images below one another: overlay, its backing file, and so on.
 const MAX_DEPTH: u32 = 16;
 
+/// How much of a file's beginning and end is looked at.
+const END: u64 = 512;
+
 /// A kind of container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -38,9 +41,34 @@ pub enum Format {
     Ewf,
 }
 
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+/// Containers by a byte string at a place.
+const MAGICS: &[(usize, &[u8], Format)] = &[
+    (0, b"QFI\xfb", Format::Qcow2),
+    (0, b"vhdxfile", Format::Vhdx),
+    (0, b"KDMV", Format::Vmdk),
+    (0, b"COWD", Format::Vmdk),
+    (0, b"# Disk DescriptorFile", Format::Vmdk),
+    (0, b"EVF\x09\x0d\x0a\xff\x00", Format::Ewf),
+    (64, b"\x7f\x10\xda\xbe", Format::Vdi),
+    (0, b"conectix", Format::Vhd),
+];
+
+impl Format {
+    /// The container that a file is, told from its first and its last 512 bytes (or all, if it has
+    /// fewer): a fixed VHD begins like the disk it holds. `None` if it is none.
+    #[must_use]
+    pub fn recognise(head: &[u8], tail: &[u8]) -> Option<Self> {
+        let mut magics = MAGICS.iter();
+        let found = magics
+            .find(|(at, magic, _)| head.get(*at..).is_some_and(|rest| rest.starts_with(magic)));
+        let fixed = || vhd::is_fixed(tail).then_some(Self::Vhd);
+        found.map(|(_, _, format)| *format).or_else(fixed)
+    }
+
+    /// Its name as shown to the user.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
             Self::Raw => "raw",
             Self::Split => "split raw",
             Self::Qcow2 => "qcow2",
@@ -49,7 +77,13 @@ impl fmt::Display for Format {
             Self::Vmdk => "VMDK",
             Self::Vdi => "VDI",
             Self::Ewf => "EWF",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 
@@ -133,26 +167,16 @@ pub(super) fn open_named(
     open(files, file, format, depth.saturating_add(1))
 }
 
-/// Wrappers are told by their first bytes, except a fixed VHD, which begins like the disk it holds
-/// and is told by its last.
+/// What kind of image a file is. Pieces of a split one have nothing but their names to tell.
 pub(super) fn detect(files: &Files, file: usize) -> Format {
-    let head = files.slice(file, 0, 512);
-    let has = |at: usize, magic: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(magic));
-    if has(0, b"QFI\xfb") {
-        Format::Qcow2
-    } else if has(0, b"vhdxfile") {
-        Format::Vhdx
-    } else if has(0, b"KDMV") || has(0, b"COWD") || has(0, b"# Disk DescriptorFile") {
-        Format::Vmdk
-    } else if has(0, b"EVF\x09\x0d\x0a\xff\x00") {
-        Format::Ewf
-    } else if has(64, b"\x7f\x10\xda\xbe") {
-        Format::Vdi
-    } else if has(0, b"conectix") || vhd::is_fixed(files, file) {
-        Format::Vhd
-    } else if split::is_first_piece(files.path(file)) {
-        Format::Split
-    } else {
-        Format::Raw
+    match Format::recognise(files.slice(file, 0, END), tail(files, file)) {
+        Some(format) => format,
+        None if split::is_first_piece(files.path(file)) => Format::Split,
+        None => Format::Raw,
     }
+}
+
+/// The last bytes of a file.
+pub(super) fn tail(files: &Files, file: usize) -> &[u8] {
+    files.slice(file, files.len(file).saturating_sub(END), END)
 }

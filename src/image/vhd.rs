@@ -41,11 +41,9 @@ struct Vhd {
     parent: Option<Box<dyn Mapping>>,
 }
 
-/// Whether the file ends in the footer of a fixed disk.
-pub(super) fn is_fixed(files: &Files, file: usize) -> bool {
-    let at = files.len(file).checked_sub(FOOTER);
-    let footer = at.and_then(|at| Region::read(files, file, at, FOOTER, "footer").ok());
-    footer.is_some_and(|footer| is_sound(&footer, 64, b"conectix") && footer.be32(60) == 2)
+/// Whether these last bytes of a file are the footer of a fixed disk.
+pub(super) fn is_fixed(tail: &[u8]) -> bool {
+    is_sound(tail, 64, b"conectix") && tail.get(60..64) == Some(&[0, 0, 0, 2])
 }
 
 pub(super) fn open(files: &mut Files, file: usize, depth: u32) -> Result<Opened, ImageError> {
@@ -84,11 +82,11 @@ pub(super) fn open(files: &mut Files, file: usize, depth: u32) -> Result<Opened,
 fn footer(files: &Files, file: usize) -> Result<Region, ImageError> {
     let end = files.len(file).saturating_sub(FOOTER);
     let at_end = Region::read(files, file, end, FOOTER, "footer")?;
-    if is_sound(&at_end, 64, b"conectix") {
+    if is_sound(at_end.bytes(), 64, b"conectix") {
         return Ok(at_end);
     }
     let at_start = Region::read(files, file, 0, FOOTER, "copy of the footer")?;
-    if is_sound(&at_start, 64, b"conectix") {
+    if is_sound(at_start.bytes(), 64, b"conectix") {
         return Ok(at_start);
     }
     Err(at_start.corrupt(64, "the checksums of the footer and of its copy are wrong"))
@@ -96,15 +94,15 @@ fn footer(files: &Files, file: usize) -> Result<Region, ImageError> {
 
 /// Whether a structure has its cookie and its checksum, the complement of the sum of all bytes
 /// except the checksum's own.
-fn is_sound(region: &Region, checksum_at: usize, cookie: &[u8]) -> bool {
+fn is_sound(bytes: &[u8], checksum_at: usize, cookie: &[u8]) -> bool {
     let sum = |bytes: &[u8]| {
         bytes
             .iter()
             .fold(0_u32, |sum, byte| sum.wrapping_add((*byte).into()))
     };
-    let own = sum(region.part(checksum_at, 4));
-    region.bytes().starts_with(cookie)
-        && region.be32(checksum_at) == !sum(region.bytes()).wrapping_sub(own)
+    let own = bytes.get(checksum_at..).and_then(<[u8]>::first_chunk::<4>);
+    bytes.starts_with(cookie)
+        && own.is_some_and(|own| u32::from_be_bytes(*own) == !sum(bytes).wrapping_sub(sum(own)))
 }
 
 fn fixed(files: &Files, file: usize, footer: &Region, len: u64) -> Result<Opened, ImageError> {
@@ -175,7 +173,7 @@ fn header(files: &Files, file: usize, footer: &Region) -> Result<Region, ImageEr
         HEADER,
         "header of the dynamic disk",
     )?;
-    if !is_sound(&header, 36, b"cxsparse") {
+    if !is_sound(header.bytes(), 36, b"cxsparse") {
         return Err(header.corrupt(
             0,
             "not the header of a dynamic disk, or its checksum is wrong",

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::image::Format;
+
 /// What the first bytes of an input say it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -41,17 +43,9 @@ const fn magic(at: usize, bytes: &'static [u8], layout: Layout) -> Magic {
     Magic { at, bytes, layout }
 }
 
-/// Signatures in the order they are tried: wrappers first, because what they wrap may show
-/// through (a fixed VHD begins like the disk it holds).
+/// Signatures of what is no container that can be opened, in the order they are tried.
 const MAGICS: &[Magic] = &[
-    magic(0, b"QFI\xfb", Layout::Container("qcow2")),
-    magic(0, b"KDMV", Layout::Container("VMDK")),
-    magic(0, b"# Disk DescriptorFile", Layout::Container("VMDK")),
-    magic(0, b"vhdxfile", Layout::Container("VHDX")),
-    magic(0, b"conectix", Layout::Container("VHD")),
-    magic(0, b"EVF\x09\x0d\x0a\xff\x00", Layout::Container("EWF")),
     magic(0, b"EVF2\x0d\x0a\x81\x00", Layout::Container("EWF2")),
-    magic(64, b"\x7f\x10\xda\xbe", Layout::Container("VDI")),
     magic(0, b"LUKS\xba\xbe", Layout::Encrypted("LUKS")),
     magic(3, b"-FVE-FS-", Layout::Encrypted("BitLocker")),
     magic(512, b"EFI PART", Layout::PartitionTable("GPT")),
@@ -73,11 +67,12 @@ pub fn recognise(head: &[u8], tail: &[u8]) -> Option<Layout> {
         head.get(magic.at..)
             .is_some_and(|rest| rest.starts_with(magic.bytes))
     };
+    // Wrappers first: what they wrap may show through.
+    if let Some(format) = Format::recognise(head, tail) {
+        return Some(Layout::Container(format.name()));
+    }
     if let Some(found) = MAGICS.iter().find(|magic| starts(magic)) {
         return Some(found.layout);
-    }
-    if tail.starts_with(b"conectix") {
-        return Some(Layout::Container("VHD"));
     }
     is_mbr(head).then_some(Layout::PartitionTable("MBR"))
 }
@@ -121,8 +116,15 @@ mod tests {
 
     #[test]
     fn a_fixed_vhd_is_known_by_its_footer() {
-        let layout = recognise(b"plain", b"conectix\0\0\0\x02");
+        let mut footer = b"conectix".to_vec();
+        footer.resize(512, 0);
+        footer[63] = 2;
+        let sum: u32 = footer.iter().map(|byte| u32::from(*byte)).sum();
+        footer[64..68].copy_from_slice(&(!sum).to_be_bytes());
+        let layout = recognise(b"plain", &footer);
         assert_eq!(layout.unwrap().to_string(), "VHD container");
+        footer[400] ^= 1;
+        assert_eq!(recognise(b"plain", &footer), None);
         assert_eq!(recognise(b"", b""), None);
     }
 

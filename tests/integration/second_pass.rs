@@ -238,6 +238,13 @@ fn secrets_that_ntfs_compressed_or_cut_up_are_found() {
         with_secret(100_000, 70_000, "gone"),
     )
     .unwrap();
+    // A block that does not compress lies on the disk as it is: both passes see what is in it.
+    let mut noisy = with_secret(65_536, 22_000, "noisy");
+    let mut noise = Stream::new("noise");
+    for around in [20_480..21_900, 22_100..24_576] {
+        noise.fill(&mut noisy[around]);
+    }
+    std::fs::write(folder.join("noisy.bin"), &noisy).unwrap();
     // Somewhere in these the end of a sector cuts the secret.
     for at in 0..12 {
         let text = with_secret(500, 40 + at * 35, &format!("resident {at}"));
@@ -267,6 +274,11 @@ fn secrets_that_ntfs_compressed_or_cut_up_are_found() {
         .collect();
     assert_eq!(places, [150_000, 151_000]);
     is_at(&only(&ran, "gone"), "/comp/gone.txt", 70_000, "deleted");
+    is_at(&only(&ran, "noisy"), "/comp/noisy.bin", 22_000, "allocated");
+    let bytes = std::fs::read(&image).unwrap();
+    let noisy = github("noisy");
+    let plain = memchr::memmem::find_iter(&bytes, &noisy).count();
+    assert_eq!(plain, 1, "the block was compressed");
     let mut cut = 0;
     for at in 0..12 {
         let found = only(&ran, &format!("resident {at}"));

@@ -15,6 +15,28 @@ const LEN: usize = 512;
 const LONGEST_GROUP: u64 = 1 << 40;
 /// How much of a volume is searched for a copy where no sum tells its place.
 const SEARCHED: u64 = 256 << 20;
+/// How much of a volume's beginning is searched for what else the first group has there: with
+/// blocks of 64 KiB, its trees and its first inodes begin within it.
+const TRACED: u64 = 1 << 20;
+/// Marks of a group's headers, of the roots of its trees, and of inodes.
+const TRACES: [&[u8]; 13] = [
+    MAGIC,
+    b"XAGF",
+    b"XAGI",
+    b"XAFL",
+    b"ABTB",
+    b"AB3B",
+    b"ABTC",
+    b"AB3C",
+    b"IABT",
+    b"IAB3",
+    b"FIB3",
+    b"RMB3",
+    b"IN\x41\xed",
+];
+/// How many groups `mkfs.xfs` makes of a volume below 4 TiB, the most usual first: four on one
+/// disk, others on small volumes and on several disks (`calc_default_ag_geometry` of xfsprogs).
+const USUAL_COUNTS: [u64; 5] = [4, 2, 8, 16, 32];
 /// Block sizes that occur, the most usual first.
 const BLOCK_SIZES: [u64; 8] = [4096, 1024, 2048, 512, 65536, 16384, 8192, 32768];
 
@@ -83,7 +105,9 @@ impl CopiedSuperblock for Superblock {
     }
 
     /// The copy at the start of another allocation group and where it lies. Where that is, only
-    /// the superblock itself says; so the usual places are tried.
+    /// the superblock itself says; so the usual places are tried. All of them are only where
+    /// something else of XFS is left: for most volumes that nothing else claims this is the wrong
+    /// question, and each place may cost the decoding of a compressed block.
     fn copy(part: &Part) -> Option<(Self, u64)> {
         let at_home = |at: u64| {
             let (found, sound) = Self::signed(part, at).then(|| Self::read(part, at).ok())??;
@@ -91,11 +115,18 @@ impl CopiedSuperblock for Superblock {
             let home = group.checked_mul(found.group_bytes())?;
             (sound && home == at && (1..found.groups).contains(&group)).then_some((found, at))
         };
-        let likely = copies_by_free_space(part).chain(copies_by_length(part.len()));
+        let likely = copies_by_length(part.len(), USUAL_COUNTS);
+        if let Some(found) = likely.into_iter().find_map(at_home) {
+            return Some(found);
+        }
+        if !is_traced(part) {
+            return None;
+        }
+        let by_headers = copies_by_free_space(part).chain(copies_by_length(part.len(), 2..=64));
         // Some way in, every block: groups of small or grown file systems are short.
         let step = 4096_u64;
         let near = (1..SEARCHED.min(part.len()).div_ceil(step)).map(|n| n.saturating_mul(step));
-        likely.chain(near).filter(|at| *at > 0).find_map(at_home)
+        by_headers.chain(near).find_map(at_home)
     }
 
     /// The superblock at `at`, and whether it fits its checksum.
@@ -315,26 +346,53 @@ fn copies_by_free_space(part: &Part) -> impl Iterator<Item = u64> + '_ {
     headers.flat_map(|blocks| BLOCK_SIZES.map(|size| u64::from(blocks).saturating_mul(size)))
 }
 
-/// Where the second group would begin if `mkfs.xfs` had made a number of equal groups, most
-/// likely four, of a volume of this length.
-fn copies_by_length(len: u64) -> impl Iterator<Item = u64> {
-    BLOCK_SIZES.into_iter().flat_map(move |size| {
-        let blocks = len.checked_div(size).unwrap_or(0);
-        let equal = [4_u64].into_iter().chain(2..=64);
-        let lengths = equal.flat_map(move |groups| {
-            let down = blocks.checked_div(groups).unwrap_or(0);
-            [down, blocks.div_ceil(groups)]
-        });
-        // The longest group is a block short of 1 TiB.
-        let longest = LONGEST_GROUP.checked_div(size).unwrap_or(1);
-        lengths
-            .chain([longest.saturating_sub(1), longest])
-            .map(move |blocks| blocks.saturating_mul(size))
+/// Whether something that only XFS has is left at the beginning of a volume.
+fn is_traced(part: &Part) -> bool {
+    const STEP: u64 = 64 << 10;
+    let end = TRACED.min(part.len());
+    (0..end.div_ceil(STEP)).any(|index| {
+        let at = index.saturating_mul(STEP);
+        let len = usize::try_from(STEP.min(end.saturating_sub(at))).unwrap_or(0);
+        // What cannot be read has no traces; the rest may.
+        part.read_vec(at, len).is_ok_and(|bytes| {
+            bytes
+                .chunks(512)
+                .any(|sector| TRACES.iter().any(|mark| sector.starts_with(mark)))
+        })
     })
+}
+
+/// Where the second group would begin if `mkfs.xfs` had made one of these numbers of equal groups
+/// of a volume of this length.
+fn copies_by_length(len: u64, counts: impl IntoIterator<Item = u64>) -> Vec<u64> {
+    let mut found = Vec::new();
+    let mut note = |blocks: u64, size: u64| {
+        let at = blocks.saturating_mul(size);
+        if at > 0 && !found.contains(&at) {
+            found.push(at);
+        }
+    };
+    for groups in counts {
+        for size in BLOCK_SIZES {
+            let blocks = len.checked_div(size).unwrap_or(0);
+            note(blocks.checked_div(groups).unwrap_or(0), size);
+            note(blocks.div_ceil(groups.max(1)), size);
+        }
+    }
+    // The longest group is a block short of 1 TiB.
+    for size in BLOCK_SIZES.into_iter().filter(|_| len > LONGEST_GROUP) {
+        let longest = LONGEST_GROUP.checked_div(size).unwrap_or(1);
+        note(longest.saturating_sub(1), size);
+        note(longest, size);
+    }
+    found
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     #[test]
@@ -373,10 +431,37 @@ mod tests {
         assert_eq!(fs.split_inode(fs.inode_number(2, 131)), (2, 131));
     }
 
+    /// Zeros that count how often they are read.
+    #[derive(Debug, Default)]
+    struct Counted(AtomicUsize);
+
+    impl ReadAt for Counted {
+        fn len(&self) -> u64 {
+            (1 << 30) + 512
+        }
+
+        fn read_at(&self, _: u64, buf: &mut [u8]) -> Result<(), ReadFault> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            buf.fill(0);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_volume_without_a_trace_is_asked_at_few_places() {
+        let disk = Arc::new(Counted::default());
+        assert_eq!(Superblock::copy(&Part::whole(disk.clone())), None);
+        let reads = disk.0.load(Ordering::Relaxed);
+        assert!(reads < 100, "{reads}");
+    }
+
     #[test]
     fn the_usual_places_of_a_copy_are_tried_first() {
-        let four = copies_by_length(400 << 20).next();
-        assert_eq!(four, Some(100 << 20));
-        assert!(copies_by_length(8 << 40).any(|at| at == (1 << 40) - 4096));
+        let usual = copies_by_length(400 << 20, USUAL_COUNTS);
+        assert_eq!(
+            usual,
+            [100 << 20, 200 << 20, 50 << 20, 25 << 20, 13_107_200]
+        );
+        assert!(copies_by_length(8 << 40, USUAL_COUNTS).contains(&((1 << 40) - 4096)));
     }
 }
