@@ -10,6 +10,7 @@ mod fleet;
 mod info;
 mod output;
 mod progress;
+mod report;
 mod rules;
 mod scan;
 mod types;

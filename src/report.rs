@@ -1,6 +1,7 @@
 //! Findings as people and programs read them.
 
 pub mod grid;
+pub mod html;
 mod jsonl;
 mod table;
 pub mod terminal;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::report::html::Bounds;
 use crate::rule::{Profile, Severity};
 use crate::scan::choice::Wish;
 use crate::scan::input::Treatment;
@@ -180,6 +181,8 @@ pub(super) enum CaseCommand {
     Explore(ExploreArgs),
     /// The attack paths
     Paths(PathArgs),
+    /// Write the case as one HTML file that opens anywhere, without network or script
+    Report(ReportArgs),
 }
 
 #[derive(Args)]
@@ -271,6 +274,22 @@ pub(super) struct PathArgs {
     #[arg(long, value_name = "N", default_value_t = crate::graph::THRESHOLD,
           value_parser = clap::value_parser!(u8).range(0..=100))]
     pub(super) confidence: u8,
+}
+
+#[derive(Args)]
+pub(super) struct ReportArgs {
+    /// The case
+    #[arg(long = "case", value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// The file to write (readable by its owner only, complete or not at all)
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: PathBuf,
+    /// Most attack paths that are drawn, of each kind
+    #[arg(long, value_name = "N", default_value_t = Bounds::default().paths)]
+    pub(super) paths: usize,
+    /// Most findings that go into the file, the most urgent first
+    #[arg(long, value_name = "N", default_value_t = Bounds::default().findings)]
+    pub(super) findings: usize,
 }
 
 macro_rules! choices {

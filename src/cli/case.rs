@@ -11,6 +11,7 @@ use super::args::{
 };
 use super::exit::{Ended, Failure};
 use super::output::Output;
+use super::report;
 use crate::case::status::Decision;
 use crate::case::{Case, CaseError};
 use crate::estate;
@@ -32,6 +33,7 @@ pub(super) fn run(command: &CaseCommand) -> Result<Ended, Failure> {
         CaseCommand::Recommendations(args) => recommend(args),
         CaseCommand::Explore(args) => ask(args),
         CaseCommand::Paths(args) => paths(args),
+        CaseCommand::Report(args) => report::run(args),
     }
 }
 

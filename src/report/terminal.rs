@@ -12,6 +12,10 @@ pub fn visible(text: &str) -> String {
             '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' => {
                 '\u{fffd}'
             }
+            // No width and no shape: two names that differ would look the same.
+            '\u{61c}' | '\u{200b}' | '\u{2028}' | '\u{2029}' | '\u{2060}' | '\u{feff}' => {
+                '\u{fffd}'
+            }
             // The control pictures show which one it was.
             '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(character)).unwrap_or('\u{fffd}'),
             '\x7f' => '\u{2421}',
@@ -32,6 +36,7 @@ mod tests {
             visible("x\u{202e}txt.exe\u{9b}"),
             "x\u{fffd}txt.exe\u{fffd}"
         );
+        assert_eq!(visible("id\u{200b}_rsa\u{feff}"), "id\u{fffd}_rsa\u{fffd}");
         assert_eq!(visible("plain é 日本"), "plain é 日本");
     }
 }
