@@ -13,6 +13,7 @@ mod progress;
 mod report;
 mod rules;
 mod scan;
+mod serve;
 mod types;
 
 use std::io::{self, Write};

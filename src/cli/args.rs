@@ -183,6 +183,8 @@ pub(super) enum CaseCommand {
     Paths(PathArgs),
     /// Write the case as one HTML file that opens anywhere, without network or script
     Report(ReportArgs),
+    /// Show the case in a browser on this machine: the same page, for cases of any size
+    Serve(ServeArgs),
 }
 
 #[derive(Args)]
@@ -290,6 +292,16 @@ pub(super) struct ReportArgs {
     /// Most findings that go into the file, the most urgent first
     #[arg(long, value_name = "N", default_value_t = Bounds::default().findings)]
     pub(super) findings: usize,
+}
+
+#[derive(Args)]
+pub(super) struct ServeArgs {
+    /// The case; it is only read
+    #[arg(long = "case", value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// Port on 127.0.0.1; a free one if not given
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) port: u16,
 }
 
 macro_rules! choices {

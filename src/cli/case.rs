@@ -11,7 +11,7 @@ use super::args::{
 };
 use super::exit::{Ended, Failure};
 use super::output::Output;
-use super::report;
+use super::{report, serve};
 use crate::case::status::Decision;
 use crate::case::{Case, CaseError};
 use crate::estate;
@@ -34,6 +34,7 @@ pub(super) fn run(command: &CaseCommand) -> Result<Ended, Failure> {
         CaseCommand::Explore(args) => ask(args),
         CaseCommand::Paths(args) => paths(args),
         CaseCommand::Report(args) => report::run(args),
+        CaseCommand::Serve(args) => serve::run(args),
     }
 }
 

@@ -19,16 +19,16 @@ impl From<HtmlError> for Failure {
 }
 
 pub(super) fn run(args: &ReportArgs) -> Result<Ended, Failure> {
-    let case = Case::open(&args.file)?;
+    let connection = Case::read(&args.file)?;
     let bounds = Bounds {
         paths: args.paths,
         findings: args.findings,
         ..Bounds::default()
     };
-    let page = Page::load(case.connection(), &title(&args.file), bounds)?;
+    let page = Page::load(&connection, &title(&args.file), bounds)?;
     let output = Output::open(&args.html)?;
     let mut writer = io::BufWriter::new(output.writer()?);
-    page.write(case.connection(), &mut writer)?;
+    page.write(&connection, &mut writer)?;
     writer.flush()?;
     drop(writer);
     output.commit()?;

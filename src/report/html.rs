@@ -154,17 +154,23 @@ impl Page {
         data::page(self.list(list), &wanted, connection, list)
     }
 
-    /// What is known of one row of a list, if there is such a row.
+    /// A row of a list with all that is known of it, if there is such a row.
     ///
     /// # Errors
     /// When the database fails.
-    pub fn facts(
+    pub fn row(
         &self,
         connection: &Connection,
         list: List,
         id: i64,
     ) -> Result<Option<Value>, CaseError> {
-        data::one(connection, list, id)
+        data::whole_row(self.list(list), connection, list, id)
+    }
+
+    /// Names of the columns that a list is filtered by.
+    #[must_use]
+    pub fn dimensions(&self, list: List) -> &'static [&'static str] {
+        self.list(list).dimensions
     }
 
     /// Names, words and counts of a list, without its rows.

@@ -45,7 +45,7 @@ impl Advice {
         html! {
             section #recommendations aria-labelledby="h-recommendations" {
                 h2 #h-recommendations { "Recommendations" }
-                div.scroll role="region" aria-label="Recommendations" tabindex="0" {
+                div.scroll role="region" aria-label="Table of recommendations" tabindex="0" {
                     table {
                         thead { tr {
                             th scope="col" { "Recommendation" } th scope="col" { "Resources" }
@@ -100,7 +100,7 @@ pub(super) fn choke_points(grid: &Grid) -> Markup {
                 p.empty { "There are no paths to cut." }
             } @else {
                 p.lead { "The secrets whose removal cuts the most paths, each counted after those above it are gone." }
-                div.scroll role="region" aria-label="Choke points" tabindex="0" {
+                div.scroll role="region" aria-label="Table of choke points" tabindex="0" {
                     table {
                         thead { tr {
                             th.right scope="col" { "#" } th scope="col" { "Secret" } th scope="col" { "Preview" }
@@ -136,7 +136,7 @@ pub(super) fn without_target(grid: &Grid) -> Markup {
                 p.empty { "Every open secret is known to open something." }
             } @else {
                 p.lead { "They open something, but neither their text nor an inventory says what. An inventory that names it would." }
-                div.scroll role="region" aria-label=(NO_TARGET) tabindex="0" {
+                div.scroll role="region" aria-label={ "Table of " (NO_TARGET) } tabindex="0" {
                     table {
                         thead { tr {
                             th scope="col" { "Secret" } th scope="col" { "Preview" }

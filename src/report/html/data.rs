@@ -8,12 +8,12 @@ use std::io::Write;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use super::facts::{self, Fact, STEPS};
+use super::facts::{self, Fact, STEPS, numbered};
 use super::{HtmlError, List, Page, short};
 use crate::case::CaseError;
 use crate::graph::detail;
 use crate::graph::listing::{Entry, Listing, Wanted};
-use crate::graph::recommendation::{FAMILIES, steps};
+use crate::graph::recommendation::FAMILIES;
 use crate::report::terminal::visible;
 
 /// JSON that can stand in a script element.
@@ -68,15 +68,15 @@ const LABELS: &[&str] = &[
 ];
 
 /// Steps that are the same for all findings of a family.
-fn shared() -> Vec<Vec<&'static str>> {
+fn shared() -> Vec<Vec<String>> {
     let families = FAMILIES.iter();
-    let alone = families.clone().map(|(family, _)| steps(family, false));
+    let alone = families.clone().map(|(family, _)| numbered(family, false));
     alone
-        .chain(families.map(|(family, _)| steps(family, true)))
+        .chain(families.map(|(family, _)| numbered(family, true)))
         .collect()
 }
 
-fn facts_as_json(facts: Vec<Fact>, shared: &[Vec<&str>]) -> Value {
+fn facts_as_json(facts: Vec<Fact>, shared: &[Vec<String>]) -> Value {
     let facts = facts.into_iter().map(|fact| {
         let label = LABELS.iter().position(|label| *label == fact.label);
         let known = (fact.label == STEPS)
@@ -96,7 +96,7 @@ fn row(
     listing: &Listing,
     list: List,
     entry: &Entry,
-    shared: Option<&[Vec<&str>]>,
+    shared: Option<&[Vec<String>]>,
 ) -> Result<Value, CaseError> {
     let (cells, facts) = match list {
         List::Findings => {
@@ -208,19 +208,16 @@ pub(super) fn page(
     Ok(json!({ "total": page.total, "counts": page.counts, "rows": rows }))
 }
 
-/// The facts of one row.
-pub(super) fn one(
+/// A row with its facts.
+pub(super) fn whole_row(
+    listing: &Listing,
     connection: &Connection,
     list: List,
     id: i64,
 ) -> Result<Option<Value>, CaseError> {
-    let facts = match list {
-        List::Findings => detail::finding(connection, id)?
-            .as_ref()
-            .map(facts::of_finding),
-        List::Assets => detail::asset(connection, id)?.as_ref().map(facts::of_asset),
-    };
-    Ok(facts.map(|facts| facts_as_json(facts, &shared())))
+    let entry = listing.entries.iter().find(|entry| entry.id == id);
+    let row = entry.map(|entry| row(connection, listing, list, entry, Some(&shared())));
+    row.transpose()
 }
 
 #[cfg(test)]

@@ -12,10 +12,10 @@ const HEIGHT: u32 = 92;
 const TOP: u32 = 12;
 const BOX: u32 = 64;
 /// Room between boxes, for what is said of the edge.
-const GAP: u32 = 96;
+const GAP: u32 = 92;
 /// Width of a character in the two sizes of text, rounded up.
-const WIDE: u32 = 8;
-const NARROW: u32 = 7;
+const WIDE: u32 = 7;
+const NARROW: u32 = 6;
 /// Room in a box beside its text.
 const MARGIN: u32 = 46;
 
@@ -73,7 +73,7 @@ pub(super) fn path(nodes: &[Node], edges: &[Edge], said: &str) -> Markup {
                 @let centre = from + GAP / 2;
                 path.edge d={ "M" (from) " " (middle) "H" (right - 7) } {}
                 path.arrow d={ "M" (right - 8) " " (middle - 4) "l8 4l-8 4z" } {}
-                text.how x=(centre) y=(middle - 8) text-anchor="middle" { (clipped(&edge.how, 15)) }
+                text.how x=(centre) y=(middle - 8) text-anchor="middle" { title { (super::Shown(&edge.how)) } (clipped(&edge.how, 15)) }
                 text.sure x=(centre) y=(middle + 17) text-anchor="middle" { (clipped(&edge.note, 15)) }
             }
             @for (node, left, width) in &placed {

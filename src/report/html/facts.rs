@@ -50,6 +50,14 @@ impl Facts {
 /// Label of the steps, which the page's data holds once per family.
 pub(super) const STEPS: &str = "What to do";
 
+/// The steps for a family of secrets, in their order.
+pub(super) fn numbered(family: &str, in_deployment: bool) -> Vec<String> {
+    (1..)
+        .zip(steps(family, in_deployment))
+        .map(|(number, step)| format!("{number}. {step}"))
+        .collect()
+}
+
 /// The evidence of a finding.
 pub(super) fn of_finding(finding: &Finding) -> Vec<Fact> {
     let mut facts = Facts::default();
@@ -119,8 +127,7 @@ pub(super) fn of_finding(finding: &Finding) -> Vec<Fact> {
     let day = |time: &str| time.get(..19).unwrap_or(time).replace('T', " ");
     facts.line("Seen", format!("first {}, last {}", day(first), day(last)));
     facts.line("Fingerprint", &finding.fingerprint);
-    let steps = steps(&finding.family, kind == "deployment");
-    facts.lines(STEPS, steps.into_iter().map(str::to_owned));
+    facts.lines(STEPS, numbered(&finding.family, kind == "deployment"));
     facts.0
 }
 

@@ -147,7 +147,7 @@ pub(super) fn scans(scans: &[Scan]) -> Markup {
             @if scans.is_empty() {
                 p.empty { "No scan was put into this case." }
             } @else {
-                div.scroll role="region" aria-label="Scans" tabindex="0" {
+                div.scroll role="region" aria-label="Table of scans" tabindex="0" {
                     table {
                         thead { tr {
                             th scope="col" { "When" } th scope="col" { "Complete" } th scope="col" { "Engine" }

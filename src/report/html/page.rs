@@ -127,9 +127,9 @@ fn bar(page: Option<&Page>) -> Markup {
                     path d="M3 6h18M5 10h14M8 14h8" {}
                     circle cx="12" cy="19" r="2.4" {}
                 }
-                strong { "keydredge" }
-                @if let Some(page) = page {
-                    span.case { (Shown(&page.title)) }
+                h1 {
+                    "keydredge"
+                    @if let Some(page) = page { " " span.case { (Shown(&page.title)) } }
                 }
             }
             div.tools {

@@ -202,7 +202,7 @@ impl Path {
             article.card.pathcard id=(self.id) aria-label={ (self.scenario) " " (self.id) } {
                 header {
                     span.badge { (self.scenario) }
-                    h4 { (self.name) }
+                    h3 { (self.name) }
                     span.sure { (self.confidence) " % sure" }
                 }
                 div.scroll role="region" aria-label={ "Drawing of path " (self.id) } tabindex="0" { (self.drawing()) }
@@ -222,7 +222,7 @@ impl Path {
         let mut edges = Vec::new();
         let deployed = source.1.kind == "deployment";
         if !self.ports.is_empty() {
-            nodes.push(node("internet", "Internet", "anybody", "the internet", 9));
+            nodes.push(node("internet", "Internet", "anybody", "the internet", 10));
             edges.push(edge("reaches", &format!("port {}", self.ports)));
         } else if !deployed && self.scenario != SPREAD.0 {
             nodes.push(node(
@@ -241,7 +241,7 @@ impl Path {
             self.cves.clone()
         };
         let full = format!("{}\n{}", source.0, self.cves);
-        nodes.push(node(drawing::icon(&source.1.kind), name, &note, &full, 19));
+        nodes.push(node(drawing::icon(&source.1.kind), name, &note, &full, 18));
         let secret_note = self.secret.clone();
         if self.scenario == REACH.0 {
             edges.push(edge("leads over", "other machines"));
@@ -251,7 +251,7 @@ impl Path {
                 .location
                 .rsplit_once(" at ")
                 .unwrap_or((&self.location, ""));
-            nodes.push(node("file", path, at, &self.location, 24));
+            nodes.push(node("file", path, at, &self.location, 27));
             edges.push(edge("contains", ""));
         } else {
             edges.push(edge("holds", ""));

@@ -93,9 +93,9 @@
       { name: "Severity", sort: "severity", chip: 0 },
       { name: "Priority", score: true },
       { name: "Type", sort: "type", word: 4, opens: true },
-      { name: "Secret", cell: 0, mono: true },
       { name: "Asset", sort: "asset", cell: 1 },
       { name: "Where", cell: 2, mono: true },
+      { name: "Secret", cell: 0, mono: true },
       { name: "Opens", cell: 3 },
       { name: "State", sort: "state", word: 2 },
       { name: "Verdict", sort: "verdict", word: 1 },
@@ -325,6 +325,35 @@
     };
   };
 
+  // -- questions, where somebody can answer them ----------------------------------------------
+
+  const questions = (fetched, templates) => {
+    const input = element("input", { type: "text", "aria-label": "Question", spellcheck: "false", autocomplete: "off", value: templates[0][1] });
+    const choice = element("select", { "aria-label": "Templates", onchange: () => { input.value = choice.value; ask(); } },
+      ...templates.map(([name, query]) => element("option", { value: query, text: name })));
+    const said = element("p", { class: "note", role: "status" });
+    const table = element("table", { "aria-label": "Answer" });
+    const scroll = element("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": "Table of the answer", hidden: true }, table);
+    const ask = async () => {
+      try {
+        const { columns: names, rows, cut } = await fetched(`api/explore?${new URLSearchParams({ query: input.value })}`);
+        said.textContent = `${count(rows.length)} rows${cut ? "; there are more" : ""}`;
+        table.replaceChildren(
+          element("thead", {}, element("tr", {}, ...names.map((name) => element("th", { scope: "col", text: name })))),
+          element("tbody", {}, ...rows.map((row) => element("tr", {}, ...row.map((cell) => element("td", { text: cell, title: cell }))))));
+        scroll.hidden = rows.length === 0;
+      } catch (error) {
+        said.textContent = error.message;
+        scroll.hidden = true;
+      }
+    };
+    const form = element("form", { class: "ask", onsubmit: (event) => { event.preventDefault(); ask(); } },
+      choice, input, element("button", { type: "submit", text: "Ask" }));
+    document.getElementById("findings").before(element("section", { id: "ask", class: "explorer", "aria-labelledby": "h-ask" },
+      element("h2", { id: "h-ask", text: "Ask the graph" }), form, said, scroll));
+    document.querySelector('.side a[href="#findings"]').parentElement.before(element("li", {}, element("a", { href: "#ask", text: "Ask the graph" })));
+  };
+
   // -- the graph ------------------------------------------------------------------------------
 
   const graph = () => {
@@ -337,17 +366,17 @@
     const fit = element("button", { type: "button", text: "Fit", hidden: true, onclick: () => drawn?.fit(undefined, 24) });
     let drawn = null;
     const styles = () => {
-      const style = getComputedStyle(document.documentElement);
       const probe = element("span");
       document.body.append(probe);
       const colour = (name) => { probe.className = `chip ${name}`; const its = getComputedStyle(probe); return [its.backgroundColor, its.color]; };
       const kinds = { internet: "critical", secret: "high", vm: "low", deployment: "low", storage: "good", database: "good", identity: "good" };
       const [plain, ink] = colour("");
+      const font = getComputedStyle(document.body).fontFamily;
       const rules = [
-        { selector: "node", style: { label: "data(name)", shape: "round-rectangle", width: "label", height: "label", padding: "8px",
-          "background-color": plain, color: ink, "border-width": 1, "border-color": ink, "font-size": 12, "text-valign": "center", "font-family": style.fontFamily } },
+        { selector: "node", style: { label: "data(name)", shape: "round-rectangle", width: "data(width)", height: 28, "background-color": plain, color: ink,
+          "border-width": 1, "border-color": ink, "font-size": 12, "font-family": font, "text-valign": "center" } },
         { selector: "edge", style: { width: 1.5, "curve-style": "bezier", "target-arrow-shape": "triangle", "line-color": ink, "target-arrow-color": ink,
-          label: "data(how)", "font-size": 9, color: ink, "text-rotation": "autorotate", "text-margin-y": -7 } },
+          label: "data(how)", "font-size": 9, "font-family": font, color: ink, "text-rotation": "autorotate", "text-margin-y": -7 } },
         { selector: ":selected", style: { "border-width": 3 } },
       ];
       for (const [kind, name] of Object.entries(kinds)) {
@@ -357,16 +386,36 @@
       probe.remove();
       return rules;
     };
+    // Left to right: the internet, machines that hold secrets, secrets, what they open; in each
+    // column a node stands where those that lead to it stand.
+    const places = () => {
+      const holders = new Set(edges.filter(([, to]) => nodes[to][0] === "secret").map(([from]) => from));
+      const layerOf = ([kind], at) => (kind === "internet" ? 0 : holders.has(at) ? 1 : kind === "secret" ? 2 : 3);
+      const layers = [[], [], [], []];
+      nodes.forEach((node, at) => layers[layerOf(node, at)].push(at));
+      const y = new Map();
+      const most = Math.max(...layers.map((layer) => layer.length));
+      for (const layer of layers) {
+        const pull = (at) => {
+          const from = edges.filter(([, to]) => to === at).map(([source]) => y.get(source)).filter((its) => its !== undefined);
+          return from.length ? from.reduce((sum, its) => sum + its, 0) / from.length : Infinity;
+        };
+        const pulls = new Map(layer.map((at) => [at, pull(at)]));
+        layer.sort((a, b) => pulls.get(a) - pulls.get(b) || a - b);
+        layer.forEach((at, row) => y.set(at, (row + .5) * (most / layer.length) * 52));
+      }
+      return nodes.map((node, at) => ({ x: layerOf(node, at) * 270, y: y.get(at) }));
+    };
     const draw = () => {
+      const at = places();
       drawn = cytoscape({
         container: canvas,
         elements: [
-          ...nodes.map(([kind, name], at) => ({ data: { id: `n${at}`, kind, name } })),
-          ...edges.map(([from, to, how], at) => ({ data: { id: `e${at}`, source: `n${from}`, target: `n${to}`, how: how.length > 34 ? `${how.slice(0, 33)}…` : how } })),
+          ...nodes.map(([kind, name], id) => ({ data: { id: `n${id}`, kind, name, width: name.length * 7.2 + 20 }, position: at[id] })),
+          ...edges.map(([from, to, how], id) => ({ data: { id: `e${id}`, source: `n${from}`, target: `n${to}`, how: how.length > 34 ? `${how.slice(0, 33)}…` : how } })),
         ],
         style: styles(),
-        layout: { name: "breadthfirst", directed: true, direction: "rightward", spacingFactor: 1.15, padding: 24, avoidOverlap: true, nodeDimensionsIncludeLabels: true },
-        wheelSensitivity: .3,
+        layout: { name: "preset", padding: 24 },
       });
     };
     const toggle = element("button", { type: "button", "aria-expanded": "false", text: `Show as one graph (${count(nodes.length)} nodes)`, onclick: () => {
@@ -428,7 +477,7 @@
   const start = (source) => {
     document.documentElement.classList.add("js");
     const explorers = {};
-    for (const root of document.querySelectorAll(".explorer")) {
+    for (const root of document.querySelectorAll("[data-list]")) {
       explorers[root.dataset.list] = explorer(root, root.dataset.list, source);
     }
     const evidence = drawer(source, explorers);
@@ -482,6 +531,7 @@
       document.title = `${outline.title} · keydredge`;
       const scripts = [...document.body.querySelectorAll(":scope > script")];
       document.body.replaceChildren(...page.body.childNodes, ...scripts);
+      questions(fetched, outline.templates);
       start(served(fetched, outline));
     } catch (error) {
       said.textContent = `The case cannot be shown: ${error.message}. Open the address that keydredge printed; its token is good until the server ends.`;

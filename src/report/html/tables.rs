@@ -83,7 +83,7 @@ pub(super) fn assets(page: &Page, connection: &Connection) -> Result<Markup, Cas
                         " are in this file; " code { "keydredge case serve" } " shows all of them." }
                 }
                 div.static {
-                    div.scroll role="region" aria-label="Assets" tabindex="0" {
+                    div.scroll role="region" aria-label="Table of all assets" tabindex="0" {
                         table {
                             thead { tr {
                                 th.right scope="col" { "Open" } th scope="col" { "Asset" } th scope="col" { "Kind" }
