@@ -35,7 +35,7 @@ const WORKERS: usize = 16;
 /// Connections that wait for a thread; more wait in the system's queue.
 const WAITING: usize = 4096;
 /// How long a client may take to say what it wants.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How long one may take to read the answer.
 const READING: Duration = Duration::from_secs(20);
 /// Pause after a connection could not be taken: the process has no file handle left, for now.
@@ -98,7 +98,7 @@ fn serve(listener: &TcpListener, site: &Site, connections: Vec<Connection>, endi
                 for stream in receiver {
                     if !ending.load(Ordering::SeqCst) {
                         // Whoever hung up does not want to know.
-                        let _hung_up = exchange(stream, site, &mut connection);
+                        let _hung_up = exchange(stream, site, &mut connection, ending);
                     }
                 }
             });
@@ -117,9 +117,14 @@ fn serve(listener: &TcpListener, site: &Site, connections: Vec<Connection>, endi
 }
 
 /// One request and its answer.
-fn exchange(mut stream: TcpStream, site: &Site, connection: &mut Connection) -> io::Result<()> {
+fn exchange(
+    mut stream: TcpStream,
+    site: &Site,
+    connection: &mut Connection,
+    ending: &AtomicBool,
+) -> io::Result<()> {
     stream.set_write_timeout(Some(READING))?;
-    let answer = match Request::read(&mut stream, PATIENCE)? {
+    let answer = match Request::read(&mut stream, PATIENCE, ending)? {
         Ok(request) => site.answer(&request, connection),
         Err(fault) => answer::Answer::fault(fault),
     };

@@ -92,13 +92,19 @@ impl Page {
     /// When the database fails.
     pub fn load(connection: &Connection, title: &str, bounds: Bounds) -> Result<Self, CaseError> {
         let now = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC");
-        Ok(Self {
+        let mut page = Self {
             title: title.to_owned(),
             made: now.to_string(),
             findings: Listing::findings(connection)?,
             assets: Listing::assets(connection)?,
             bounds,
-        })
+        };
+        // Filters compare what is shown with what is listed, so both are made visible here.
+        let lists = [&mut page.findings, &mut page.assets];
+        for word in lists.into_iter().flat_map(|list| &mut list.words).flatten() {
+            *word = visible(word);
+        }
+        Ok(page)
     }
 
     /// Writes the self-contained file.

@@ -3,12 +3,16 @@
 
 use std::io::{self, Read};
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Longest request; the page's own are a few hundred bytes.
 const LONGEST: usize = 16 << 10;
 /// Most headers.
 const HEADERS: usize = 64;
+
+/// Pause between two looks at whether the server ends.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// Why a request is not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,24 +35,36 @@ pub(super) struct Request {
 }
 
 impl Request {
-    /// Reads one, within a time. The outer error is that of the connection.
+    /// Reads one, within a time and until the server ends. The outer error is that of the
+    /// connection.
     pub(super) fn read(
         stream: &mut TcpStream,
         patience: Duration,
+        ending: &AtomicBool,
     ) -> io::Result<Result<Self, Fault>> {
         let end = Instant::now() + patience;
+        stream.set_read_timeout(Some(LOOK))?;
         let mut bytes = Vec::new();
         let mut piece = [0; 2048];
         loop {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            if Instant::now() >= end || ending.load(Ordering::SeqCst) {
                 return Err(io::ErrorKind::TimedOut.into());
             }
-            stream.set_read_timeout(Some(left))?;
-            let count = stream.read(&mut piece)?;
-            if count == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
+            let count = match stream.read(&mut piece) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(count) => count,
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::WouldBlock
+                            | io::ErrorKind::TimedOut
+                            | io::ErrorKind::Interrupted
+                    ) =>
+                {
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             bytes.extend_from_slice(piece.get(..count).unwrap_or(&[]));
             match Self::parse(&bytes) {
                 Ok(None) if bytes.len() < LONGEST => {}

@@ -139,14 +139,9 @@ fn row(
 }
 
 fn heads(listing: &Listing) -> Value {
-    let words: Vec<Vec<String>> = listing
-        .words
-        .iter()
-        .map(|words| words.iter().map(|word| visible(word)).collect())
-        .collect();
     json!({
         "dimensions": listing.dimensions,
-        "words": words,
+        "words": listing.words,
         "total": listing.entries.len(),
     })
 }
