@@ -71,14 +71,11 @@ pub(super) fn run(args: &ServeArgs) -> Result<Ended, Failure> {
     };
     ctrlc::set_handler(handler)
         .map_err(|error| Failure::usage(format!("cannot watch for an interrupt: {error}")))?;
-    let mut out = io::stdout().lock();
-    writeln!(out, "http://{address}/#token={token}")?;
-    writeln!(
-        out,
-        "The case as it is now, for this machine only. Ctrl-C ends it."
-    )?;
-    out.flush()?;
-    drop(out);
+    // In one piece: whoever reads only the first line may close the pipe after it.
+    let said = format!(
+        "http://{address}/#token={token}\nThe case as it is now, for this machine only. Ctrl-C ends it.\n"
+    );
+    io::stdout().write_all(said.as_bytes())?;
     serve(&listener, &site, connections, &ending);
     Ok(Ended::Complete)
 }

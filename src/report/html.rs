@@ -224,7 +224,7 @@ impl Page {
                 ("reading", "How to read this", None),
             ],
             body: html! {
-                (overview::section(self, &figures, &scans, paths.total))
+                (overview::section(self, &figures, &scans, &paths))
                 (paths.section())
                 (advice::choke_points(&choke))
                 (advice.section())

@@ -3,17 +3,17 @@
 //! Texts are made visible before they are written, and what could end a script element or a line of
 //! script is escaped, whatever a file on a disk was called.
 
+use std::collections::HashMap;
 use std::io::Write;
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use super::facts::{self, Fact, STEPS, numbered};
+use super::facts::{self, Fact, STEPS};
 use super::{HtmlError, List, Page, short};
 use crate::case::CaseError;
 use crate::graph::detail;
 use crate::graph::listing::{Entry, Listing, Wanted};
-use crate::graph::recommendation::FAMILIES;
 use crate::report::terminal::visible;
 
 /// JSON that can stand in a script element.
@@ -67,41 +67,61 @@ const LABELS: &[&str] = &[
     "Other names",
 ];
 
-/// Steps that are the same for all findings of a family.
-fn shared() -> Vec<Vec<String>> {
-    let families = FAMILIES.iter();
-    let alone = families.clone().map(|(family, _)| numbered(family, false));
-    alone
-        .chain(families.map(|(family, _)| numbered(family, true)))
-        .collect()
+/// Labels under which many rows have the same lines: those are written once.
+const POOLED: &[&str] = &[
+    "Type",
+    "Priority",
+    "Recommendation",
+    "On",
+    "Remarks",
+    "Seen",
+    STEPS,
+    "Service",
+    "Account",
+    "Region",
+    "Open ports",
+];
+
+/// Lines that several rows refer to, by number.
+#[derive(Default)]
+struct Pool {
+    known: HashMap<Vec<String>, usize>,
+    lines: Vec<Vec<String>>,
 }
 
-fn facts_as_json(facts: Vec<Fact>, shared: &[Vec<String>]) -> Value {
+impl Pool {
+    fn number(&mut self, lines: Vec<String>) -> usize {
+        let next = self.lines.len();
+        *self.known.entry(lines).or_insert_with_key(|lines| {
+            self.lines.push(lines.clone());
+            next
+        })
+    }
+}
+
+/// Facts, each as the number of its label and its lines, or their number in the pool.
+fn facts_as_json(facts: Vec<Fact>, mut pool: Option<&mut Pool>) -> Value {
     let facts = facts.into_iter().map(|fact| {
         let label = LABELS.iter().position(|label| *label == fact.label);
-        let known = (fact.label == STEPS)
-            .then(|| shared.iter().position(|steps| *steps == fact.lines))
-            .flatten();
-        match known {
-            Some(number) => json!([label, number]),
-            None => json!([label, fact.lines]),
+        match &mut pool {
+            Some(pool) if POOLED.contains(&fact.label) => json!([label, pool.number(fact.lines)]),
+            _ => json!([label, fact.lines]),
         }
     });
     Value::Array(facts.collect())
 }
 
-/// A row: id, score, numbers of its words, cells, and its facts if they come with it.
+/// A row as its id, score, numbers of its words and cells; and its facts.
 fn row(
     connection: &Connection,
     listing: &Listing,
     list: List,
     entry: &Entry,
-    shared: Option<&[Vec<String>]>,
-) -> Result<Value, CaseError> {
+) -> Result<Option<(Vec<Value>, Vec<Fact>)>, CaseError> {
     let (cells, facts) = match list {
         List::Findings => {
             let Some(found) = detail::finding(connection, entry.id)? else {
-                return Ok(Value::Null);
+                return Ok(None);
             };
             let [uid, name, ..] = &found.asset;
             let cells = [
@@ -110,11 +130,11 @@ fn row(
                 facts::where_short(&found),
                 facts::opens_short(&found),
             ];
-            (cells, shared.map(|_| facts::of_finding(&found)))
+            (cells, facts::of_finding(&found))
         }
         List::Assets => {
             let Some(found) = detail::asset(connection, entry.id)? else {
-                return Ok(Value::Null);
+                return Ok(None);
             };
             let cells = [
                 short(&found.name, &found.uid).to_owned(),
@@ -122,20 +142,17 @@ fn row(
                 found.ports.clone(),
                 found.uid.clone(),
             ];
-            (cells, shared.map(|_| facts::of_asset(&found)))
+            (cells, facts::of_asset(&found))
         }
     };
     let cells: Vec<String> = cells.iter().map(|cell| visible(cell)).collect();
-    let mut row = vec![
+    let row = vec![
         json!(entry.id),
         json!(entry.score),
         json!(listing.numbers(entry)),
         json!(cells),
     ];
-    if let (Some(facts), Some(shared)) = (facts, shared) {
-        row.push(facts_as_json(facts, shared));
-    }
-    Ok(Value::Array(row))
+    Ok(Some((row, facts)))
 }
 
 fn heads(listing: &Listing) -> Value {
@@ -151,7 +168,6 @@ pub(super) fn outline(page: &Page) -> Value {
     json!({
         "title": visible(&page.title),
         "labels": LABELS,
-        "shared": shared(),
         "findings": heads(&page.findings),
         "assets": heads(&page.assets),
     })
@@ -164,9 +180,9 @@ pub(super) fn embed(
     out: &mut dyn Write,
 ) -> Result<(), HtmlError> {
     let outline = in_script(&outline(page));
-    let shared = shared();
+    let mut pool = Pool::default();
     out.write_all(b"<script id=\"data\" type=\"application/json\">")?;
-    // The outline is an object; the rows become two more members of it.
+    // The outline is an object; the rows become further members of it.
     out.write_all(outline.strip_suffix('}').unwrap_or(&outline).as_bytes())?;
     for (list, name, most) in [
         (List::Findings, "finding_rows", page.bounds.findings),
@@ -174,16 +190,21 @@ pub(super) fn embed(
     ] {
         write!(out, ",\"{name}\":[")?;
         let listing = page.list(list);
-        for (number, entry) in listing.entries.iter().take(most).enumerate() {
-            if number > 0 {
-                out.write_all(b",\n")?;
+        let mut separator = "";
+        for entry in listing.entries.iter().take(most) {
+            if let Some((mut row, facts)) = row(connection, listing, list, entry)? {
+                row.push(facts_as_json(facts, Some(&mut pool)));
+                write!(out, "{separator}{}", in_script(&Value::Array(row)))?;
+                separator = ",\n";
             }
-            let row = row(connection, listing, list, entry, Some(&shared))?;
-            out.write_all(in_script(&row).as_bytes())?;
         }
         out.write_all(b"]")?;
     }
-    out.write_all(b"}</script>")?;
+    write!(
+        out,
+        ",\"shared\":{}}}</script>",
+        in_script(&json!(pool.lines))
+    )?;
     Ok(())
 }
 
@@ -195,11 +216,10 @@ pub(super) fn page(
     list: List,
 ) -> Result<Value, CaseError> {
     let page = listing.page(wanted);
-    let rows = page
-        .entries
-        .iter()
-        .map(|entry| row(connection, listing, list, entry, None))
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut rows = Vec::new();
+    for entry in &page.entries {
+        rows.extend(row(connection, listing, list, entry)?.map(|(row, _)| row));
+    }
     Ok(json!({ "total": page.total, "counts": page.counts, "rows": rows }))
 }
 
@@ -210,9 +230,14 @@ pub(super) fn whole_row(
     list: List,
     id: i64,
 ) -> Result<Option<Value>, CaseError> {
-    let entry = listing.entries.iter().find(|entry| entry.id == id);
-    let row = entry.map(|entry| row(connection, listing, list, entry, Some(&shared())));
-    row.transpose()
+    let Some(entry) = listing.entries.iter().find(|entry| entry.id == id) else {
+        return Ok(None);
+    };
+    let found = row(connection, listing, list, entry)?;
+    Ok(found.map(|(mut row, facts)| {
+        row.push(facts_as_json(facts, None));
+        Value::Array(row)
+    }))
 }
 
 #[cfg(test)]

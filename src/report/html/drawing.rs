@@ -12,7 +12,7 @@ const HEIGHT: u32 = 92;
 const TOP: u32 = 12;
 const BOX: u32 = 64;
 /// Room between boxes, for what is said of the edge.
-const GAP: u32 = 92;
+const GAP: u32 = 100;
 /// Width of a character in the two sizes of text, rounded up.
 const WIDE: u32 = 7;
 const NARROW: u32 = 6;

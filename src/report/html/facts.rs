@@ -15,7 +15,7 @@ const SECTOR: i64 = 512;
 /// Lines of one fact; more are counted.
 const MOST: usize = 100;
 
-/// A label, and the lines under it. Steps are the same for many findings.
+/// A label, and the lines under it.
 pub(super) struct Fact {
     pub(super) label: &'static str,
     pub(super) lines: Vec<String>,
@@ -47,16 +47,8 @@ impl Facts {
     }
 }
 
-/// Label of the steps, which the page's data holds once per family.
+/// Label of the steps.
 pub(super) const STEPS: &str = "What to do";
-
-/// The steps for a family of secrets, in their order.
-pub(super) fn numbered(family: &str, in_deployment: bool) -> Vec<String> {
-    (1..)
-        .zip(steps(family, in_deployment))
-        .map(|(number, step)| format!("{number}. {step}"))
-        .collect()
-}
 
 /// The evidence of a finding.
 pub(super) fn of_finding(finding: &Finding) -> Vec<Fact> {
@@ -127,7 +119,11 @@ pub(super) fn of_finding(finding: &Finding) -> Vec<Fact> {
     let day = |time: &str| time.get(..19).unwrap_or(time).replace('T', " ");
     facts.line("Seen", format!("first {}, last {}", day(first), day(last)));
     facts.line("Fingerprint", &finding.fingerprint);
-    facts.lines(STEPS, numbered(&finding.family, kind == "deployment"));
+    let steps = (1..).zip(steps(&finding.family, kind == "deployment"));
+    facts.lines(
+        STEPS,
+        steps.map(|(number, step)| format!("{number}. {step}")),
+    );
     facts.0
 }
 

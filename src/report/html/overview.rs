@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::drawing::bar;
+use super::paths::Paths;
 use super::{Page, Shown, grouped};
 use crate::graph::listing::{Listing, Page as Counted, Wanted};
 use crate::graph::overview::{Figures, Scan};
@@ -12,7 +13,7 @@ use crate::unit::human_bytes;
 const LISTED: usize = 50;
 
 /// The first section.
-pub(super) fn section(page: &Page, figures: &Figures, scans: &[Scan], paths: usize) -> Markup {
+pub(super) fn section(page: &Page, figures: &Figures, scans: &[Scan], paths: &Paths) -> Markup {
     let open = Wanted {
         only: [(3, vec!["open".to_owned()])].into(),
         ..Wanted::default()
@@ -43,10 +44,10 @@ pub(super) fn section(page: &Page, figures: &Figures, scans: &[Scan], paths: usi
         section #overview aria-labelledby="h-overview" {
             h2 #h-overview { "Overview" }
             div.tiles {
-                (tile("Attack paths", number(paths), "from a machine over a secret to a target".to_owned(), "paths", paths > 0))
+                (tile("Attack paths", number(paths.total), if paths.cut { "counted as far as they are listed; there are more" } else { "from a machine over a secret to a target" }.to_owned(), "paths", paths.total > 0))
                 (tile("Open findings", figures.open, format!("{} different secrets", grouped(figures.secrets)), "findings", false))
-                (tile("High or critical", i64::try_from(severe).unwrap_or(i64::MAX), "of the open findings".to_owned(), "findings?severity=critical,high&status=open", severe > 0))
-                (tile("Machines at risk", figures.at_risk, format!("exposed and vulnerable; {} hold a secret", grouped(figures.at_risk_with_secrets)), "assets?exposed=exposed&vulnerable=high,critical", figures.at_risk_with_secrets > 0))
+                (tile("High or critical", i64::try_from(severe).unwrap_or(i64::MAX), "of the open findings".to_owned(), "findings?severity=critical&severity=high&status=open", severe > 0))
+                (tile("Machines at risk", figures.at_risk, format!("exposed and vulnerable; {} hold a secret", grouped(figures.at_risk_with_secrets)), "assets?exposed=exposed&vulnerable=high&vulnerable=critical", figures.at_risk_with_secrets > 0))
                 (tile("Assets", figures.assets, format!("{} of them machines, from {} inventories", grouped(figures.machines), grouped(figures.inventories)), "assets", false))
                 (tile("Images scanned", figures.images, if unread == 0 { format!("{} read, complete", human_bytes(bytes)) } else { format!("{unread} scans incomplete") }, "scans", unread > 0))
             }
@@ -91,7 +92,7 @@ fn chart(
     let left_out = rows.len().saturating_sub(MOST);
     html! {
         div.chart {
-            h3 { "Open findings by " (name) }
+            h3 { "Open, by " (name) }
             ul {
                 @for (word, count) in rows.iter().take(MOST) {
                     li {

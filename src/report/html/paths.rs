@@ -19,7 +19,8 @@ use crate::report::terminal::visible;
 pub(super) struct Paths {
     named: Vec<Path>,
     extras: Vec<Path>,
-    cut: bool,
+    /// Whether some were not listed.
+    pub(super) cut: bool,
     /// Paths of the nine scenarios.
     pub(super) total: usize,
     most: usize,
@@ -270,7 +271,7 @@ impl Path {
             name,
             &target.1.service,
             &target.0,
-            19,
+            22,
         ));
         let said: Vec<String> = nodes
             .iter()

@@ -236,7 +236,7 @@
     // The view is in the address, so that it can be linked to and gone back to.
     const address = () => {
       const view = new URLSearchParams();
-      for (const [name, only] of Object.entries(wanted.only)) if (only.length) view.set(name, only.join(","));
+      for (const [name, only] of Object.entries(wanted.only)) for (const word of only) view.append(name, word);
       if (wanted.text) view.set("q", wanted.text);
       if (wanted.sort) view.set("sort", wanted.sort);
       if (wanted.reverse) view.set("reverse", "1");
@@ -261,8 +261,8 @@
       to(view) {
         const only = {};
         for (const name of outline.dimensions) {
-          const words = view.get(name);
-          if (words) only[name] = words.split(",");
+          const words = view.getAll(name);
+          if (words.length) only[name] = words;
         }
         Object.assign(wanted, { only, text: view.get("q") ?? "", sort: view.get("sort") ?? "", reverse: view.has("reverse"),
           offset: Math.max(0, Number.parseInt(view.get("from") ?? "0", 10) || 0) });

@@ -99,13 +99,19 @@ impl Browser {
     /// Opens an address and waits until the page's script has run.
     #[track_caller]
     pub fn open(&self, address: &str) {
-        self.post("/url", &json!({ "url": address }));
+        self.visit(address);
         self.until("return document.documentElement.dataset.ready === 'yes'");
     }
 
     /// Leaves the page, so that an address that differs in its fragment only is loaded anew.
     pub fn leave(&self) {
-        self.post("/url", &json!({ "url": "about:blank" }));
+        self.visit("about:blank");
+    }
+
+    /// Opens an address.
+    #[track_caller]
+    pub fn visit(&self, address: &str) {
+        self.post("/url", &json!({ "url": address }));
     }
 
     /// Opens an address whose script does not run.
@@ -114,7 +120,7 @@ impl Browser {
             "Emulation.setScriptExecutionDisabled",
             &json!({ "value": true }),
         );
-        self.post("/url", &json!({ "url": address }));
+        self.visit(address);
     }
 
     /// Runs a script in the page and returns its value.
