@@ -112,12 +112,15 @@ fn facts_as_json(facts: Vec<Fact>, mut pool: Option<&mut Pool>) -> Value {
 }
 
 /// A row as its id, score, numbers of its words and cells; and its facts.
+type Row = (Vec<Value>, Vec<Fact>);
+
+/// Looks a row up.
 fn row(
     connection: &Connection,
     listing: &Listing,
     list: List,
     entry: &Entry,
-) -> Result<Option<(Vec<Value>, Vec<Fact>)>, CaseError> {
+) -> Result<Option<Row>, CaseError> {
     let (cells, facts) = match list {
         List::Findings => {
             let Some(found) = detail::finding(connection, entry.id)? else {

@@ -1,4 +1,4 @@
-//! A browser, driven over the WebDriver protocol: JSON over HTTP, of which a dozen calls are needed.
+//! A browser, driven over the `WebDriver` protocol: JSON over HTTP, of which a dozen calls are needed.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
