@@ -243,6 +243,22 @@ fn pages_and_filters_give_what_the_file_gives() {
         row[4].to_string().contains("/home/ops/.ssh/id_ed25519"),
         "{row}"
     );
+    // The sum that rows are sorted by is the one whose terms are shown.
+    let labels = outline["labels"].as_array().unwrap();
+    let label = labels.iter().position(|label| label == "Priority").unwrap();
+    for row in [&first, &rest]
+        .into_iter()
+        .flat_map(|page| page["rows"].as_array().unwrap())
+    {
+        let whole = server.json(&format!("/api/findings/{}", row[0]));
+        let mut facts = whole[4].as_array().unwrap().iter();
+        let priority = facts.find(|fact| fact[0] == label).unwrap();
+        let shown = priority[1][0].as_str().unwrap();
+        assert!(
+            shown.starts_with(&format!("{} (", row[1])),
+            "{shown}: {row}"
+        );
+    }
     // Signs of a pattern are looked for as they are.
     for (query, same) in [("%25", "%253D"), ("%5F", "id%5F")] {
         let found = |text: &str| {
