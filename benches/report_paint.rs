@@ -43,7 +43,7 @@ fn main() {
     for (what, script) in [
         (
             "filter",
-            "document.querySelector('[data-list=findings] input').click();",
+            "document.querySelector('[data-list=findings] input[type=checkbox]').click();",
         ),
         (
             "search",
