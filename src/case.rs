@@ -134,6 +134,49 @@ impl Case {
         Ok(case)
     }
 
+    /// Opens a case that exists to be read only, and by several at once.
+    ///
+    /// # Errors
+    /// When there is none, the file is something else or of another version, or cannot be read.
+    pub fn read(path: &Path) -> Result<Connection, CaseError> {
+        if !path.exists() {
+            return Err(CaseError::Missing(path.to_owned()));
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        let foreign = || CaseError::Foreign(path.to_owned());
+        let id: i64 = connection
+            .pragma_query_value(None, "application_id", |row| row.get(0))
+            .map_err(|_| foreign())?;
+        if id != APPLICATION {
+            return Err(foreign());
+        }
+        let version: String =
+            connection.query_row("SELECT value FROM meta WHERE key = 'version'", [], |row| {
+                row.get(0)
+            })?;
+        match version.parse() {
+            Ok(VERSION) => {}
+            Ok(found) if found > VERSION => {
+                let path = path.to_owned();
+                return Err(CaseError::Newer { path, found });
+            }
+            _ => {
+                return Err(CaseError::Request(format!(
+                    "case {} has version {version} and can only be read as version {VERSION}; \
+                     `keydredge case inventory` brings it up to date",
+                    path.display()
+                )));
+            }
+        }
+        connection.pragma_update(None, "query_only", true)?;
+        connection.pragma_update(None, "trusted_schema", false)?;
+        connection.pragma_update(None, "mmap_size", MAPPED)?;
+        connection.pragma_update(None, "temp_store", "memory")?;
+        connection.set_prepared_statement_cache_capacity(64);
+        Ok(connection)
+    }
+
     fn migrate(&mut self) -> Result<(), CaseError> {
         let tables: i64 =
             self.connection
@@ -223,6 +266,16 @@ mod tests {
         assert!(matches!(Case::open(&other), Err(CaseError::Foreign(_))));
         let missing = folder.path().join("missing.db");
         assert!(matches!(Case::open(&missing), Err(CaseError::Missing(_))));
+        for (file, is_foreign) in [(&text, true), (&other, true), (&missing, false)] {
+            let refused = Case::read(file).map(|_| ()).unwrap_err();
+            assert_eq!(
+                matches!(refused, CaseError::Foreign(_)),
+                is_foreign,
+                "{refused}"
+            );
+        }
+        let reader = Case::read(&path).unwrap();
+        reader.execute("DELETE FROM meta", []).unwrap_err();
     }
 
     #[test]

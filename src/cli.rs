@@ -13,8 +13,10 @@ mod info;
 mod look;
 mod output;
 mod progress;
+mod report;
 mod rules;
 mod scan;
+mod serve;
 mod types;
 
 use std::io::{self, Write};

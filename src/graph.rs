@@ -4,11 +4,14 @@
 //! [`derive()`] computes it again after each import, in a few passes over the tables. What a query
 //! walks, the table `lateral`, is laid out in the order in which paths are followed.
 
+pub mod detail;
 pub mod explore;
 mod exposure;
 pub mod grid;
 pub mod inventory;
+pub mod listing;
 pub mod network;
+pub mod overview;
 pub mod path;
 pub mod raw;
 pub mod recommendation;

@@ -8,6 +8,7 @@ mod csv;
 mod dfxml;
 pub mod explain;
 pub mod grid;
+pub mod html;
 mod jsonl;
 pub mod ocsf;
 mod sarif;

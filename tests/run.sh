@@ -36,6 +36,9 @@ needed=(
     bzip2:bzip2
     lz4:lz4
     tar:tar
+    chromium:chromium
+    chromedriver:chromium-driver
+    pdftotext:poppler-utils
 )
 packages=()
 for pair in "${needed[@]}"; do

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::report::html::Bounds;
 use crate::rule::{Profile, Severity};
 use crate::scan::choice::Wish;
 use crate::scan::input::Treatment;
@@ -196,6 +197,10 @@ pub(super) enum CaseCommand {
     Paths(PathArgs),
     /// Write the findings, or the graph, in a format that other tools read
     Export(ExportArgs),
+    /// Write the case as one HTML file that opens anywhere, without network or script
+    Report(ReportArgs),
+    /// Show the case in a browser on this machine: the same page, for cases of any size
+    Serve(ServeArgs),
 }
 
 #[derive(Args)]
@@ -287,6 +292,32 @@ pub(super) struct PathArgs {
     #[arg(long, value_name = "N", default_value_t = crate::graph::THRESHOLD,
           value_parser = clap::value_parser!(u8).range(0..=100))]
     pub(super) confidence: u8,
+}
+
+#[derive(Args)]
+pub(super) struct ReportArgs {
+    /// The case
+    #[arg(long = "case", value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// The file to write (readable by its owner only, complete or not at all)
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: PathBuf,
+    /// Most attack paths that are drawn, of each kind
+    #[arg(long, value_name = "N", default_value_t = Bounds::default().paths)]
+    pub(super) paths: usize,
+    /// Most findings that go into the file, the most urgent first
+    #[arg(long, value_name = "N", default_value_t = Bounds::default().findings)]
+    pub(super) findings: usize,
+}
+
+#[derive(Args)]
+pub(super) struct ServeArgs {
+    /// The case; it is only read
+    #[arg(long = "case", value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// Port on 127.0.0.1; a free one if not given
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) port: u16,
 }
 
 macro_rules! choices {

@@ -11,7 +11,7 @@ use super::args::{
 };
 use super::exit::{Ended, Failure};
 use super::output::Output;
-use super::{export, look};
+use super::{export, look, report, serve};
 use crate::case::status::Decision;
 use crate::case::{Case, CaseError};
 use crate::estate;
@@ -34,6 +34,8 @@ pub(super) fn run(command: &CaseCommand) -> Result<Ended, Failure> {
         CaseCommand::Explore(args) => ask(args),
         CaseCommand::Paths(args) => paths(args),
         CaseCommand::Export(args) => export::run(args),
+        CaseCommand::Report(args) => report::run(args),
+        CaseCommand::Serve(args) => serve::run(args),
     }
 }
 

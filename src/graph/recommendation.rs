@@ -101,6 +101,15 @@ const STEPS: &[(&str, [&str; 5])] = &[
     ),
 ];
 
+/// The families of secrets, and what they are called.
+pub const FAMILIES: &[(&str, &str)] = &[
+    ("ssh", "SSH keys"),
+    ("storage", "Storage keys, signatures and links"),
+    ("database", "Connection strings of databases"),
+    ("cloud", "Access keys of cloud users"),
+    ("other", "Other secrets"),
+];
+
 /// What a deployment needs besides.
 const DEPLOYMENT: &str = "Deploy again with secure parameter types or references to a vault, then delete the deployment's entry in the history, or the stack's outputs.";
 
@@ -158,6 +167,36 @@ pub fn roll_up(connection: &Connection) -> Result<Grid, CaseError> {
     Ok(grid)
 }
 
+/// The `?1` most urgent findings in the table `top`, with the terms of their priority: the same sum
+/// that is shown with its terms.
+pub(super) const TOP: &str = "
+    WITH strength AS MATERIALIZED (
+        SELECT a.secret_id AS id, max(a.confidence) AS best, max(t.sensitive) AS sensitive
+        FROM auth a JOIN asset t ON t.id = a.asset_id GROUP BY a.secret_id),
+    spread AS MATERIALIZED (SELECT secret_id AS id, count(*) AS hosts FROM finding
+        WHERE status = 'open' GROUP BY secret_id),
+    all_terms AS (
+        SELECT f.id, v.exposed, v.vuln, s.protected, s.severity,
+            (s.expires IS NOT NULL AND s.expires < unixepoch()) OR s.revoked AS dead, s.family,
+            coalesce(strength.best, 0) AS best, coalesce(strength.sensitive, 0) AS sensitive,
+            coalesce(spread.hosts, 1) AS hosts,
+            (SELECT max(l.labels LIKE '%test-directory%') FROM location l
+             WHERE l.finding_id = f.id) AS test,
+            (SELECT min(coalesce(l.state, 'allocated') <> 'allocated') FROM location l
+             WHERE l.finding_id = f.id) AS deleted
+        FROM finding f JOIN secret s ON s.id = f.secret_id JOIN asset v ON v.id = f.asset_id
+        LEFT JOIN strength ON strength.id = s.id LEFT JOIN spread ON spread.id = s.id),
+    top AS MATERIALIZED (SELECT *,
+        CASE WHEN family IN ('ssh', 'cloud') THEN 40
+             WHEN family IN ('storage', 'database') THEN 35
+             WHEN severity >= 3 THEN 25 ELSE 15 END
+        + CASE WHEN best >= 85 THEN 20 WHEN best >= 50 THEN 15 ELSE 0 END
+        - 40 * dead - 25 * protected + 15 * exposed
+        + CASE vuln WHEN 4 THEN 15 WHEN 3 THEN 10 ELSE 0 END + 15 * sensitive
+        + (hosts >= 2) + (hosts >= 4) + (hosts >= 8) + (hosts >= 16) + (hosts >= 32)
+        + (hosts >= 64) + (hosts >= 128) + (hosts >= 256) + (hosts >= 512) + (hosts >= 1024) - 5 * deleted - 15 * test AS score
+        FROM all_terms ORDER BY score DESC, id LIMIT ?1)";
+
 /// Every finding under its recommendation with a priority whose terms are shown, the highest
 /// first. Those on other assets have an empty recommendation.
 ///
@@ -166,41 +205,17 @@ pub fn roll_up(connection: &Connection) -> Result<Grid, CaseError> {
 pub fn findings(connection: &Connection, limit: usize) -> Result<Grid, CaseError> {
     let found = grid::query(
         connection,
-        "WITH strength AS MATERIALIZED (
-             SELECT a.secret_id AS id, max(a.confidence) AS best, max(t.sensitive) AS sensitive
-             FROM auth a JOIN asset t ON t.id = a.asset_id GROUP BY a.secret_id),
-         spread AS MATERIALIZED (SELECT secret_id AS id, count(*) AS hosts FROM finding
-             WHERE status = 'open' GROUP BY secret_id),
-         all_terms AS (
-             SELECT f.id, v.exposed, v.vuln, s.protected, s.severity,
-                 (s.expires IS NOT NULL AND s.expires < unixepoch()) OR s.revoked AS dead, s.family,
-                 coalesce(strength.best, 0) AS best, coalesce(strength.sensitive, 0) AS sensitive,
-                 coalesce(spread.hosts, 1) AS hosts,
-                 (SELECT max(l.labels LIKE '%test-directory%') FROM location l
-                  WHERE l.finding_id = f.id) AS test,
-                 (SELECT min(coalesce(l.state, 'allocated') <> 'allocated') FROM location l
-                  WHERE l.finding_id = f.id) AS deleted
-             FROM finding f JOIN secret s ON s.id = f.secret_id JOIN asset v ON v.id = f.asset_id
-             LEFT JOIN strength ON strength.id = s.id LEFT JOIN spread ON spread.id = s.id),
-         -- The most urgent first: the same sum that is shown with its terms.
-         top AS MATERIALIZED (SELECT *,
-             CASE WHEN family IN ('ssh', 'cloud') THEN 40
-                  WHEN family IN ('storage', 'database') THEN 35
-                  WHEN severity >= 3 THEN 25 ELSE 15 END
-             + CASE WHEN best >= 85 THEN 20 WHEN best >= 50 THEN 15 ELSE 0 END
-             - 40 * dead - 25 * protected + 15 * exposed
-             + CASE vuln WHEN 4 THEN 15 WHEN 3 THEN 10 ELSE 0 END + 15 * sensitive
-             + (hosts >= 2) + (hosts >= 4) + (hosts >= 8) + (hosts >= 16) + (hosts >= 32)
-             + (hosts >= 64) + (hosts >= 128) + (hosts >= 256) + (hosts >= 512) + (hosts >= 1024) - 5 * deleted - 15 * test AS score
-             FROM all_terms ORDER BY score DESC, id LIMIT ?1)
-         SELECT f.id, f.status, v.uid, v.kind, v.cloud, s.type, s.family, s.preview, s.fingerprint,
-             (SELECT coalesce(nullif(l.path, ''), l.pointer, i.input) || ' at ' || l.offset
-              FROM location l JOIN image i ON i.id = l.image_id WHERE l.finding_id = f.id
-              ORDER BY l.gone, l.id LIMIT 1),
-             top.exposed, top.vuln, top.protected, top.severity, top.dead, top.best,
-             top.sensitive, top.hosts, top.test, top.deleted, f.until, f.first_seen, f.last_seen
-         FROM top JOIN finding f ON f.id = top.id JOIN secret s ON s.id = f.secret_id
-         JOIN asset v ON v.id = f.asset_id ORDER BY top.score DESC, f.id",
+        &format!(
+            "{TOP}
+             SELECT f.id, f.status, v.uid, v.kind, v.cloud, s.type, s.family, s.preview, s.fingerprint,
+                 (SELECT coalesce(nullif(l.path, ''), l.pointer, i.input) || ' at ' || l.offset
+                  FROM location l JOIN image i ON i.id = l.image_id WHERE l.finding_id = f.id
+                  ORDER BY l.gone, l.id LIMIT 1),
+                 top.exposed, top.vuln, top.protected, top.severity, top.dead, top.best,
+                 top.sensitive, top.hosts, top.test, top.deleted, f.until, f.first_seen, f.last_seen
+             FROM top JOIN finding f ON f.id = top.id JOIN secret s ON s.id = f.secret_id
+             JOIN asset v ON v.id = f.asset_id ORDER BY top.score DESC, f.id"
+        ),
         [i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1)],
         limit,
     )?;
@@ -224,10 +239,7 @@ pub fn findings(connection: &Connection, limit: usize) -> Result<Grid, CaseError
         let cell = |at: usize| row.get(at).cloned().unwrap_or_default();
         let word = |at: usize| row.get(at).and_then(Value::as_str).unwrap_or("");
         let number = |at: usize| row.get(at).and_then(Value::as_i64).unwrap_or(0);
-        let name = RECOMMENDATIONS
-            .iter()
-            .find(|known| known.kind == word(3) && known.of == word(4))
-            .map_or("", |known| known.name);
+        let name = named(word(3), word(4));
         let (score, terms) = priority(&Terms {
             family: word(6),
             severity: number(13),
@@ -246,12 +258,7 @@ pub fn findings(connection: &Connection, limit: usize) -> Result<Grid, CaseError
             .zip(steps)
             .map(|(number, step)| format!("{number}. {step}"))
             .collect();
-        let level = match score {
-            85.. => "critical",
-            65.. => "high",
-            40.. => "medium",
-            _ => "low",
-        };
+        let level = level(score);
         grid.rows.push(vec![
             cell(0),
             score.into(),
@@ -273,22 +280,44 @@ pub fn findings(connection: &Connection, limit: usize) -> Result<Grid, CaseError
     Ok(grid)
 }
 
-struct Terms<'t> {
-    family: &'t str,
-    severity: i64,
-    exposed: bool,
-    vulnerable: i64,
-    protected: bool,
-    expired: bool,
-    confidence: i64,
-    sensitive: bool,
-    hosts: i64,
-    test: bool,
-    deleted: bool,
+/// The recommendation for assets of this kind and cloud; empty if there is none.
+#[must_use]
+pub fn named(kind: &str, cloud: &str) -> &'static str {
+    let known = RECOMMENDATIONS
+        .iter()
+        .find(|known| known.kind == kind && known.of == cloud);
+    known.map_or("", |known| known.name)
+}
+
+/// The word for a priority.
+#[must_use]
+pub fn level(score: i64) -> &'static str {
+    match score {
+        85.. => "critical",
+        65.. => "high",
+        40.. => "medium",
+        _ => "low",
+    }
+}
+
+/// What a priority is made of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms<'t> {
+    pub(super) family: &'t str,
+    pub(super) severity: i64,
+    pub(super) exposed: bool,
+    pub(super) vulnerable: i64,
+    pub(super) protected: bool,
+    pub(super) expired: bool,
+    pub(super) confidence: i64,
+    pub(super) sensitive: bool,
+    pub(super) hosts: i64,
+    pub(super) test: bool,
+    pub(super) deleted: bool,
 }
 
 /// A sum whose terms a person can check.
-fn priority(of: &Terms<'_>) -> (i64, String) {
+pub(super) fn priority(of: &Terms<'_>) -> (i64, String) {
     let base = match of.family {
         "ssh" | "cloud" => 40,
         "storage" | "database" => 35,

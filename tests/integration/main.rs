@@ -24,6 +24,7 @@ mod errors;
 mod fixture;
 #[cfg(feature = "gpu")]
 mod gpu;
+mod html;
 mod images;
 mod linked;
 mod logins;
