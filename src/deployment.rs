@@ -27,6 +27,7 @@ mod layout;
 mod tree;
 mod yaml;
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -59,6 +60,7 @@ pub struct Place {
 }
 
 /// The documents of one file.
+#[derive(Clone)]
 pub struct Documents {
     map: Arc<Map>,
     name: String,
@@ -68,6 +70,7 @@ pub struct Documents {
     warnings: Vec<String>,
 }
 
+#[derive(Clone)]
 struct Current {
     range: Range<usize>,
     tree: Tree,
@@ -144,6 +147,61 @@ impl Documents {
         &self.warnings
     }
 
+    /// Every deployment of the file by its id, if it has one, and its kind. Of a file that holds
+    /// none with an id, what it is.
+    pub fn list(&self, take: &mut dyn FnMut(Option<String>, &'static str)) {
+        let mut seen = HashSet::new();
+        self.each(&mut |_, document| {
+            let owners = document.items().filter_map(kind::of_object);
+            for owner in owners {
+                if seen.insert((owner.id.clone(), owner.kind)) {
+                    take(owner.id, owner.kind);
+                }
+            }
+            true
+        });
+    }
+
+    /// Reads every document, until one is enough. Whether none was.
+    fn each(&self, visit: &mut dyn FnMut(usize, Document<'_>) -> bool) -> bool {
+        let bytes = self.map.bytes();
+        let mut from = self.first();
+        while from < bytes.len() {
+            let range = match self.language {
+                Language::Lines => line_at(bytes, from),
+                Language::Yaml => part_at(bytes, from),
+                Language::Json | Language::Hcl => from..bytes.len(),
+                Language::Other => return true,
+            };
+            let range = range.start.max(from)..range.end;
+            let document = bytes.get(range.clone()).unwrap_or(&[]);
+            let mut next = range.end.saturating_add(1);
+            if document.len() <= LONGEST {
+                let (tree, len) = match self.language {
+                    Language::Json => {
+                        let (tree, len, _) = json::read(document);
+                        (tree, len)
+                    }
+                    other => (other.read(document).0, document.len()),
+                };
+                next = range.start.saturating_add(len.max(1));
+                if !visit(range.start, Document::new(document, &tree)) {
+                    return false;
+                }
+            }
+            from = next;
+        }
+        true
+    }
+
+    /// Where the first document begins.
+    fn first(&self) -> usize {
+        match self.map.bytes().starts_with(layout::BOM) {
+            true => layout::BOM.len(),
+            false => 0,
+        }
+    }
+
     fn warn(&mut self, what: String) {
         if self.warnings.len() < WARNINGS && !self.warnings.contains(&what) {
             self.warnings.push(what);
@@ -161,10 +219,7 @@ impl Documents {
         }
         let map = Arc::clone(&self.map);
         let bytes = map.bytes();
-        let first = match bytes.starts_with(layout::BOM) {
-            true => layout::BOM.len(),
-            false => 0,
-        };
+        let first = self.first();
         let range = match self.language {
             Language::Lines => line_at(bytes, position),
             Language::Yaml => part_at(bytes, position),

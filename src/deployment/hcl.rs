@@ -137,7 +137,8 @@ impl Reader<'_> {
             self.at = self.end_of_expression(start);
             return Some(text(start..self.at)).filter(|word| !word.span.is_empty());
         }
-        let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+        let is_part =
+            |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
         let rest = self.bytes.get(start..)?;
         let len = rest.iter().take_while(|byte| is_part(byte)).count();
         self.step(len);
@@ -385,7 +386,14 @@ resource "aws_db_instance" "main" {
         for len in 0..MODULE.len() {
             let _ = read(MODULE.get(..len).unwrap().as_bytes());
         }
-        for broken in ["x = [[[", "}", "a b c d e f {", "x = \"${\"", "x = <<EOT\n", "x = ("] {
+        for broken in [
+            "x = [[[",
+            "}",
+            "a b c d e f {",
+            "x = \"${\"",
+            "x = <<EOT\n",
+            "x = (",
+        ] {
             let _ = read(broken.as_bytes());
         }
         let deep = format!("x = {}", "[".repeat(1_000_000));

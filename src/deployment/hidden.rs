@@ -22,7 +22,7 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use memchr::memmem;
 
-use super::layout::{Language, line_at, part_at};
+use super::layout::{Language, line_at};
 use super::tree::{Document, Item, Shape};
 use super::{Documents, LONGEST, json, kind};
 use crate::chunk::assembly::Source;
@@ -69,7 +69,9 @@ impl Documents {
         let bytes = self.map.bytes();
         let is_wanted = match self.language {
             Language::Json | Language::Lines => escaped(bytes, take) && self.secrets(bytes, take),
-            Language::Yaml => yaml(bytes, take),
+            Language::Yaml => self.each(&mut |start, document| {
+                folded(document, start, take) && values(document, start, take)
+            }),
             Language::Hcl | Language::Other => true,
         };
         if is_wanted {
@@ -106,7 +108,10 @@ impl Documents {
 /// The texts with escapes that the confirm stage does not see through.
 fn escaped(bytes: &[u8], take: &mut dyn FnMut(Hidden) -> bool) -> bool {
     let mut done = 0;
-    let finders = [memmem::Finder::new(b"\\u"), memmem::Finder::new(b"\\\\\\\\")];
+    let finders = [
+        memmem::Finder::new(b"\\u"),
+        memmem::Finder::new(b"\\\\\\\\"),
+    ];
     // The next mark of each sort, kept so that none is looked for twice.
     let mut next = [Some(0), Some(0)];
     loop {
@@ -142,9 +147,7 @@ fn begin_of_string(bytes: &[u8], from: usize, at: usize) -> usize {
         slashes.take_while(|byte| **byte == b'\\').count() % 2 == 0
     };
     let open = { quotes }.find(is_plain);
-    open.map_or(from, |open| {
-        from.saturating_add(open).saturating_add(1)
-    })
+    open.map_or(from, |open| from.saturating_add(open).saturating_add(1))
 }
 
 /// A text without its escapes, and without those inside them as far as they are too deep for the
@@ -178,28 +181,15 @@ fn of_view(view: &View, text: &[u8], start: usize) -> Hidden {
     value.finish()
 }
 
-fn yaml(bytes: &[u8], take: &mut dyn FnMut(Hidden) -> bool) -> bool {
-    let mut from = 0;
-    while from < bytes.len() {
-        let range = part_at(bytes, from);
-        let part = bytes.get(range.clone()).unwrap_or(&[]);
-        from = range.end.max(from.saturating_add(1));
-        if part.len() > LONGEST {
+/// The texts of several lines of a YAML document.
+fn folded(document: Document<'_>, start: usize, take: &mut dyn FnMut(Hidden) -> bool) -> bool {
+    for item in document.items() {
+        let text = item.own_text().unwrap_or("");
+        if !(SHORTEST..=LONGEST_VALUE).contains(&text.len()) {
             continue;
         }
-        let (tree, _) = Language::Yaml.read(part);
-        let document = Document::new(part, &tree);
-        for item in document.items() {
-            let text = item.own_text().filter(|text| text.len() >= SHORTEST);
-            let Some(text) = text.filter(|text| text.len() <= LONGEST_VALUE) else {
-                continue;
-            };
-            let value = aligned(item, text.as_bytes(), part, range.start);
-            if value.is_some_and(|value| !take(value)) {
-                return false;
-            }
-        }
-        if memmem::find(part, b"Secret").is_some() && !values(document, range.start, take) {
+        let value = aligned(item, text.as_bytes(), document.bytes(), start);
+        if value.is_some_and(|value| !take(value)) {
             return false;
         }
     }
@@ -248,12 +238,10 @@ fn aligned(item: Item<'_>, text: &[u8], document: &[u8], start: usize) -> Option
 }
 
 /// The values of all Secrets of a document, each behind its key.
-fn values(
-    document: Document<'_>,
-    start: usize,
-    take: &mut dyn FnMut(Hidden) -> bool,
-) -> bool {
-    let objects = document.items().filter(|item| item.shape() == Shape::Object);
+fn values(document: Document<'_>, start: usize, take: &mut dyn FnMut(Hidden) -> bool) -> bool {
+    let objects = document
+        .items()
+        .filter(|item| item.shape() == Shape::Object);
     let secrets = objects.filter(|object| kind::is_secret(*object));
     for item in secrets.filter_map(|secret| secret.get("data")) {
         for item in item.children() {

@@ -215,7 +215,8 @@ mod tests {
 
     #[test]
     fn every_value_has_its_pointer() {
-        let text = r#" {"a/b": [1, {"c~d": "here"}, [], {}], "\u0065": {"x":"a\"]}there"}, "":"empty" } "#;
+        let text =
+            r#" {"a/b": [1, {"c~d": "here"}, [], {}], "\u0065": {"x":"a\"]}there"}, "":"empty" } "#;
         assert_eq!(pointer_of(text, "here").as_deref(), Some("/a~1b/1/c~0d"));
         assert_eq!(pointer_of(text, "there").as_deref(), Some("/e/x"));
         assert_eq!(pointer_of(text, "empty").as_deref(), Some("/"));
@@ -236,7 +237,19 @@ mod tests {
         let (.., stopped) = read(text.as_bytes());
         assert_eq!(stopped.unwrap().at, 24);
         assert_eq!(pointer_of(text, "one").as_deref(), Some("/a/b"));
-        for broken in ["", "{", "[", "{\"a\"", "{\"a\":", "[1,", "]", "\"\\", "{]", "[}", "{\"a\":,}"] {
+        for broken in [
+            "",
+            "{",
+            "[",
+            "{\"a\"",
+            "{\"a\":",
+            "[1,",
+            "]",
+            "\"\\",
+            "{]",
+            "[}",
+            "{\"a\":,}",
+        ] {
             assert!(read(broken.as_bytes()).2.is_some(), "{broken}");
         }
         for sloppy in ["[1,]", "{\"a\":1,}", "[nan, -Infinity]"] {

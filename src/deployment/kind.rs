@@ -67,6 +67,19 @@ const RECOGNISERS: &[Recogniser] = &[
     manager::describe,
 ];
 
+/// The deployment that an object is, if it is one.
+pub(super) fn of_object(object: Item<'_>) -> Option<Described> {
+    if object.shape() != Shape::Object {
+        return None;
+    }
+    let owner = Owner {
+        object,
+        item: object,
+        below: &[],
+    };
+    RECOGNISERS.iter().find_map(|recognise| recognise(&owner))
+}
+
 /// Describes a value; `file` is the name of its file, if it has one.
 pub(super) fn describe(item: Item<'_>, language: Language, file: &str) -> Described {
     if language == Language::Hcl {

@@ -82,7 +82,10 @@ fn is_json(start: &[u8]) -> bool {
     let next = rest.trim_ascii_start().first();
     match first {
         b'{' => matches!(next, None | Some(b'"' | b'}')),
-        b'[' => matches!(next, None | Some(b'{' | b'[' | b'"' | b']' | b'-' | b'0'..=b'9')),
+        b'[' => matches!(
+            next,
+            None | Some(b'{' | b'[' | b'"' | b']' | b'-' | b'0'..=b'9')
+        ),
         _ => false,
     }
 }
@@ -201,7 +204,10 @@ mod tests {
             ("{\"a\":\n{\"b\":2}\n{\"c\":3}\n", Language::Lines),
             ("{\"a\":{\n{\"b\":2}}\n", Language::Json),
             ("---\na", Language::Yaml),
-            ("# x\n\nAWSTemplateFormatVersion: '2010-09-09'\n", Language::Yaml),
+            (
+                "# x\n\nAWSTemplateFormatVersion: '2010-09-09'\n",
+                Language::Yaml,
+            ),
             ("- name: x\n", Language::Yaml),
             ("\"a\": b\n", Language::Yaml),
             ("# x\nresource \"a\" \"b\" {\n", Language::Hcl),

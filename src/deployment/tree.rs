@@ -57,7 +57,7 @@ pub(super) enum Name {
     Key(Text),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Node {
     shape: Shape,
     name: Name,
@@ -70,7 +70,7 @@ struct Node {
 }
 
 /// The values of a document, each before what is in it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Tree {
     nodes: Vec<Node>,
     open: Vec<usize>,
@@ -211,9 +211,7 @@ impl<'d> Document<'d> {
             .partition_point(|node| begins(node) <= position);
         let mut item = self.item(after.checked_sub(1)?)?;
         loop {
-            let in_key = item
-                .key_span()
-                .is_some_and(|span| span.contains(&position));
+            let in_key = item.key_span().is_some_and(|span| span.contains(&position));
             if in_key || item.node.span.contains(&position) {
                 let is_text = in_key || item.node.shape == Shape::Scalar;
                 return Some((item, is_text));
@@ -259,8 +257,7 @@ impl<'d> Item<'d> {
 
     /// The value behind a path of fields: `properties.template`.
     pub(super) fn deep(self, path: &str) -> Option<Self> {
-        path.split('.')
-            .try_fold(self, |item, name| item.get(name))
+        path.split('.').try_fold(self, |item, name| item.get(name))
     }
 
     /// What a scalar says; nothing of a container.

@@ -205,10 +205,18 @@ mod tests {
             ("anchored", "/G/h"),
             ("K", "/J"),
         ] {
-            assert_eq!(pointer_of(STACK, needle).as_deref(), Some(pointer), "{needle}");
+            assert_eq!(
+                pointer_of(STACK, needle).as_deref(),
+                Some(pointer),
+                "{needle}"
+            );
             let windows = STACK.replace('\n', "\r\n");
             let needle = needle.trim();
-            assert_eq!(pointer_of(&windows, needle).as_deref(), Some(pointer), "{needle}");
+            assert_eq!(
+                pointer_of(&windows, needle).as_deref(),
+                Some(pointer),
+                "{needle}"
+            );
         }
         assert_eq!(pointer_of(STACK, "in-remark"), None);
     }
@@ -245,7 +253,9 @@ mod tests {
         assert!(read(deep.as_bytes()).1.is_some());
         let deep = "- ".repeat(100_000);
         assert!(read(deep.as_bytes()).1.is_some());
-        for broken in ["a: b: c", "\t- x", "\"", "a: 'x", "{", "a: |\nb", "%", "&", "*"] {
+        for broken in [
+            "a: b: c", "\t- x", "\"", "a: 'x", "{", "a: |\nb", "%", "&", "*",
+        ] {
             let _ = read(broken.as_bytes());
         }
     }

@@ -77,6 +77,12 @@ impl Report for Table<'_> {
             (Some(path), _, _) => format!("{path} at {:#x}", place.offset),
             (None, _, _) => format!("{} at {:#x}", place.input, place.offset),
         };
+        if let Some(pointer) = &place.pointer {
+            tail.push_str(&format!(" #{pointer}"));
+        }
+        if let Some(deployment) = &place.deployment {
+            tail.push_str(&format!(" of {deployment}"));
+        }
         if let Some(state) = place.state.as_deref().filter(|state| *state != "allocated") {
             tail.push_str(&format!(" [{state}]"));
         }

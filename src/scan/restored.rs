@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::chunk::assembly::{Assembly, InFile};
 use crate::confirm::Confirmed;
 use crate::confirm::overlap::settle;
+use crate::deployment::hidden::IN_BASE64;
 use crate::rule::RuleSet;
 
 /// Most findings that are looked at to tell whether one place holds a finding already. Only a file
@@ -72,6 +73,8 @@ struct Known {
     end: u64,
     variant: usize,
     secret: Vec<u8>,
+    /// The place is known to be base64, whatever it looks like.
+    encoded: bool,
 }
 
 /// The findings of one image.
@@ -117,6 +120,7 @@ impl Second {
                 end: 0,
                 variant: restored.confirmed.variant,
                 secret: restored.confirmed.secret.clone(),
+                encoded: restored.assembly.codec == Some(IN_BASE64),
             }));
         }
         known.sort_by_key(|known| ends(&known.place));
@@ -143,7 +147,8 @@ impl Second {
     }
 
     /// Whether a finding of the pass over the disk is one of these: the same secret, in the bytes
-    /// that it was decoded from. Blocks often hold parts of their content as they are.
+    /// that it was decoded from. Blocks often hold parts of their content as they are. Or it is
+    /// none: the base64 of one of these, which looks like a secret of its own.
     pub(super) fn has(&self, confirmed: &Confirmed) -> bool {
         let stored = confirmed.stored();
         let after = self
@@ -154,9 +159,10 @@ impl Second {
             .take_while(|known| known.end > stored.start)
             .take(OVERLAPS)
             .any(|known| {
-                known.place.contains(&stored.start)
-                    && known.variant == confirmed.variant
-                    && known.secret == confirmed.secret
+                let is_same =
+                    known.variant == confirmed.variant && known.secret == confirmed.secret;
+                let is_base64 = known.encoded && confirmed.base64.is_none();
+                known.place.contains(&stored.start) && (is_same || is_base64)
             })
     }
 }

@@ -35,9 +35,10 @@ pub(super) fn describe(owner: &Owner<'_, '_>) -> Option<Described> {
     }
     if object.get("ParameterKey").is_some() {
         // Of a file of parameters; those of a stack are asked about with their stack.
-        let is_of_stack = object.outwards().skip(1).any(|item| {
-            item.get("StackId").is_some() || is_stack(item)
-        });
+        let is_of_stack = object
+            .outwards()
+            .skip(1)
+            .any(|item| item.get("StackId").is_some() || is_stack(item));
         return (!is_of_stack).then_some(Described {
             id: None,
             kind: "cfn.parameters",

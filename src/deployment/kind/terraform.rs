@@ -63,16 +63,20 @@ fn role(owner: &Owner<'_, '_>) -> &'static str {
 fn address(resource: Item<'_>, instance: Option<&Item<'_>>) -> String {
     let word = |name: &str| resource.word(name).unwrap_or_default();
     let module = resource.word("module");
-    let module = module.map(|module| format!("{module}.")).unwrap_or_default();
+    let module = module
+        .map(|module| format!("{module}."))
+        .unwrap_or_default();
     let data = match &*word("mode") {
         "data" => "data.",
         _ => "",
     };
     let index = instance.and_then(|instance| instance.word("index_key"));
-    let index = index.map(|index| match index.bytes().all(|byte| byte.is_ascii_digit()) {
-        true => format!("[{index}]"),
-        false => format!("[\"{index}\"]"),
-    });
+    let index = index.map(
+        |index| match index.bytes().all(|byte| byte.is_ascii_digit()) {
+            true => format!("[{index}]"),
+            false => format!("[\"{index}\"]"),
+        },
+    );
     let (kind, name, index) = (word("type"), word("name"), index.unwrap_or_default());
     format!("{module}{data}{kind}.{name}{index}")
 }
