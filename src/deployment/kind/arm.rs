@@ -78,7 +78,8 @@ fn name_of(resource: Item<'_>) -> String {
     let (namespace, types) = kind.split_once('/').unwrap_or((&kind, ""));
     let (types, names): (Vec<&str>, Vec<&str>) =
         (types.split('/').collect(), name.split('/').collect());
-    if types.len() != names.len() {
+    // The slash of an expression is none of the name.
+    if name.starts_with('[') || types.len() != names.len() {
         return format!("{kind}/{name}");
     }
     let pairs = types.iter().zip(names);
