@@ -103,6 +103,7 @@ impl<'t> Reader<'t> {
             match event {
                 Event::DocumentEnd | Event::StreamEnd => break,
                 Event::Scalar(value, style, ..) => {
+                    let span = self.behind_properties(span);
                     let text = self.text_of(&value, style, span.clone());
                     self.last = self.last.max(span.end);
                     if self.is_key() {
@@ -162,6 +163,18 @@ impl<'t> Reader<'t> {
         if let Some(Some(is_key)) = self.keys.last_mut() {
             *is_key = !*is_key;
         }
+    }
+
+    /// A value without its tag and anchor: `!Sub &a "..."`. No value begins with their marks.
+    fn behind_properties(&self, span: Range<usize>) -> Range<usize> {
+        let mut rest = self.text.get(span.clone()).unwrap_or("");
+        while rest.starts_with(['!', '&']) {
+            let (_, value) = rest
+                .split_once(|c: char| c.is_ascii_whitespace())
+                .unwrap_or_default();
+            rest = value.trim_ascii_start();
+        }
+        span.end.saturating_sub(rest.len())..span.end
     }
 
     fn text_of(&self, value: &str, style: ScalarStyle, span: Range<usize>) -> Text {
@@ -230,6 +243,25 @@ mod tests {
             .filter_map(|item| item.own_text())
             .collect();
         assert_eq!(own, ["first\nsecond\n", "folded ${x} onwards"]);
+    }
+
+    #[test]
+    fn a_tag_is_no_part_of_its_value() {
+        let text = "a: !Sub 'quoted'\nb: &x !y plain\nc: !Sub |\n  block\n";
+        let (tree, _) = read(text.as_bytes());
+        let document = Document::new(text.as_bytes(), &tree);
+        let own = |item: super::super::tree::Item<'_>| item.own_text().map(str::to_owned);
+        let own: Vec<String> = document.items().filter_map(own).collect();
+        assert_eq!(own, ["block\n"], "the others lie there as they are");
+        let starts = |needle: &str| {
+            document
+                .at(text.find(needle).unwrap())
+                .unwrap()
+                .0
+                .text_span()
+        };
+        assert_eq!(text.get(starts("quoted")), Some("quoted"));
+        assert_eq!(text.get(starts("plain")), Some("plain"));
     }
 
     #[test]

@@ -297,7 +297,7 @@ impl<'a> Sink<'a> {
     fn emit(&mut self, settled: Vec<Confirmed>) -> Result<(), ScanError> {
         for confirmed in settled {
             self.emit_restored(confirmed.stored().start)?;
-            if !self.second.has(&confirmed) {
+            if !self.second.has(&confirmed, &self.rules) {
                 self.emit_one(confirmed, None)?;
             }
         }
@@ -360,10 +360,10 @@ impl<'a> Sink<'a> {
     }
 
     fn fingerprint(&self, confirmed: &Confirmed) -> String {
-        let Confirmed { proof, secret, .. } = confirmed;
         let secret_type = self.rules.type_of(&self.rules.variants[confirmed.variant]);
-        let canonical = proof.canonical.as_deref().unwrap_or(secret);
-        self.plan.key.fingerprint(&secret_type.id, canonical)
+        self.plan
+            .key
+            .fingerprint(&secret_type.id, confirmed.canonical())
     }
 
     fn record(&self, confirmed: Confirmed, fingerprint: String) -> Finding {
