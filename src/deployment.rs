@@ -152,8 +152,8 @@ impl Documents {
     pub fn list(&self, take: &mut dyn FnMut(Option<String>, &'static str)) {
         let mut seen = HashSet::new();
         self.each(&mut |_, document| {
-            let owners = document.items().filter_map(kind::of_object);
-            for owner in owners {
+            let items = document.into_iter().flat_map(Document::items);
+            for owner in items.filter_map(kind::of_object) {
                 if seen.insert((owner.id.clone(), owner.kind)) {
                     take(owner.id, owner.kind);
                 }
@@ -162,8 +162,9 @@ impl Documents {
         });
     }
 
-    /// Reads every document, until one is enough. Whether none was.
-    fn each(&self, visit: &mut dyn FnMut(usize, Document<'_>) -> bool) -> bool {
+    /// Reads every document, until one is enough; of one that is too long only its place is given.
+    /// Whether none was enough.
+    fn each(&self, visit: &mut dyn FnMut(usize, Option<Document<'_>>) -> bool) -> bool {
         let bytes = self.map.bytes();
         let mut from = self.first();
         while from < bytes.len() {
@@ -175,21 +176,21 @@ impl Documents {
             };
             let range = range.start.max(from)..range.end;
             let document = bytes.get(range.clone()).unwrap_or(&[]);
-            let mut next = range.end.saturating_add(1);
-            if document.len() <= LONGEST {
-                let (tree, len) = match self.language {
-                    Language::Json => {
-                        let (tree, len, _) = json::read(document);
-                        (tree, len)
-                    }
-                    other => (other.read(document).0, document.len()),
-                };
-                next = range.start.saturating_add(len.max(1));
-                if !visit(range.start, Document::new(document, &tree)) {
-                    return false;
+            let (tree, len) = match self.language {
+                _ if document.len() > LONGEST => (None, document.len()),
+                Language::Json => {
+                    let (tree, len, stopped) = json::read(document);
+                    // What follows a broken document cannot be told from what belongs to it.
+                    let is_last = stopped.is_some() || len == 0;
+                    (Some(tree), if is_last { document.len() } else { len })
                 }
+                other => (Some(other.read(document).0), document.len()),
+            };
+            let tree = tree.as_ref();
+            if !visit(range.start, tree.map(|tree| Document::new(document, tree))) {
+                return false;
             }
-            from = next;
+            from = range.start.saturating_add(len.max(1));
         }
         true
     }
@@ -227,11 +228,11 @@ impl Documents {
             Language::Hcl | Language::Other => 0..bytes.len(),
         };
         let range = range.start.max(first)..range.end;
-        if !self.is_short(&range) {
-            return false;
-        }
         let document = bytes.get(range.clone()).unwrap_or(&[]);
-        let (tree, stopped) = self.language.read(document);
+        let (tree, stopped) = match self.is_short(document.len()) {
+            true => self.language.read(document),
+            false => (Tree::default(), None),
+        };
         self.current = Some(Current {
             range,
             tree,
@@ -247,10 +248,10 @@ impl Documents {
         let mut start = known.filter(|end| *end <= position).unwrap_or(first);
         loop {
             let rest = bytes.get(start..).unwrap_or(&[]);
-            if !self.is_short(&(0..rest.len())) {
-                return false;
-            }
-            let (tree, len, stopped) = json::read(rest);
+            let (tree, len, stopped) = match self.is_short(rest.len()) {
+                true => json::read(rest),
+                false => (Tree::default(), 0, None),
+            };
             let is_last = stopped.is_some() || len == 0;
             let end = match is_last {
                 true => bytes.len(),
@@ -268,15 +269,14 @@ impl Documents {
         }
     }
 
-    fn is_short(&mut self, range: &Range<usize>) -> bool {
-        if range.len() <= LONGEST {
+    fn is_short(&mut self, len: usize) -> bool {
+        if len <= LONGEST {
             return true;
         }
         let what = format!(
-            "{}: a document of {:#x} bytes is not read (at most {LONGEST:#x}); findings in it have \
-             line and column, and no pointer",
-            self.name,
-            range.len()
+            "{}: a document of {len:#x} bytes is not read (at most {LONGEST:#x}); findings in it \
+             have line and column, and no pointer",
+            self.name
         );
         self.warn(what);
         false

@@ -62,51 +62,77 @@ pub struct Hidden {
     pub sources: Vec<Source>,
 }
 
+/// Where decoded values go.
+struct Out<'t> {
+    take: &'t mut dyn FnMut(Hidden) -> bool,
+    left: u64,
+}
+
+impl Out<'_> {
+    /// Hands a value on; false if no more are wanted.
+    fn give(&mut self, value: Hidden) -> bool {
+        (self.take)(value)
+    }
+
+    /// Counts a value that is too long; the next is wanted all the same.
+    fn leave(&mut self) -> bool {
+        self.left = self.left.saturating_add(1);
+        true
+    }
+}
+
 impl Documents {
     /// Decodes what is hidden in the file, in no particular order, until `take` says that it wants
-    /// no more.
-    pub fn hidden(&self, take: &mut dyn FnMut(Hidden) -> bool) {
+    /// no more. How many values were left alone because they are too long.
+    pub fn hidden(&self, take: &mut dyn FnMut(Hidden) -> bool) -> u64 {
+        let out = &mut Out { take, left: 0 };
         let bytes = self.map.bytes();
         let is_wanted = match self.language {
-            Language::Json | Language::Lines => escaped(bytes, take) && self.secrets(bytes, take),
-            Language::Yaml => self.each(&mut |start, document| {
-                folded(document, start, take) && values(document, start, take)
+            Language::Json | Language::Lines => escaped(bytes, out) && self.secrets(bytes, out),
+            Language::Yaml => self.each(&mut |start, document| match document {
+                Some(document) => folded(document, start, out) && values(document, start, out),
+                None => out.leave(),
             }),
             Language::Hcl | Language::Other => true,
         };
         if is_wanted {
-            compressed(bytes, take);
+            compressed(bytes, out);
         }
+        out.left
     }
 
-    /// The Secrets among JSON documents.
-    fn secrets(&self, bytes: &[u8], take: &mut dyn FnMut(Hidden) -> bool) -> bool {
+    /// The Secrets among JSON documents: few hold one, and only those are read.
+    fn secrets(&self, bytes: &[u8], out: &mut Out<'_>) -> bool {
+        let finder = memmem::Finder::new(b"\"Secret\"");
+        if self.language != Language::Lines {
+            return finder.find(bytes).is_none()
+                || self.each(&mut |start, document| match document {
+                    Some(document) => values(document, start, out),
+                    None => out.leave(),
+                });
+        }
         let mut from = 0;
-        while let Some(found) = memmem::find(bytes.get(from..).unwrap_or(&[]), b"\"Secret\"") {
-            let at = from.saturating_add(found);
-            let range = match self.language {
-                Language::Lines => line_at(bytes, at),
-                _ => from..bytes.len(),
+        while let Some(found) = finder.find(bytes.get(from..).unwrap_or(&[])) {
+            let range = line_at(bytes, from.saturating_add(found));
+            let line = bytes.get(range.clone()).unwrap_or(&[]);
+            from = range.end;
+            let is_wanted = match line.len() <= LONGEST {
+                true => {
+                    let (tree, _) = self.language.read(line);
+                    values(Document::new(line, &tree), range.start, out)
+                }
+                false => out.leave(),
             };
-            let part = bytes.get(range.clone()).unwrap_or(&[]);
-            if part.len() > LONGEST {
-                return true;
-            }
-            let (tree, len, _) = json::read(part);
-            if !values(Document::new(part, &tree), range.start, take) {
+            if !is_wanted {
                 return false;
             }
-            from = match self.language {
-                Language::Lines => range.end,
-                _ => from.saturating_add(len.max(1)),
-            };
         }
         true
     }
 }
 
 /// The texts with escapes that the confirm stage does not see through.
-fn escaped(bytes: &[u8], take: &mut dyn FnMut(Hidden) -> bool) -> bool {
+fn escaped(bytes: &[u8], out: &mut Out<'_>) -> bool {
     let mut done = 0;
     let finders = [
         memmem::Finder::new(b"\\u"),
@@ -128,9 +154,11 @@ fn escaped(bytes: &[u8], take: &mut dyn FnMut(Hidden) -> bool) -> bool {
         let end = json::end_of_string(bytes, start);
         let end = end.map_or(bytes.len(), |end| end.saturating_sub(1));
         let text = bytes.get(start..end).unwrap_or(&[]);
-        if (SHORTEST..=LONGEST_VALUE).contains(&text.len())
+        if text.len() > LONGEST_VALUE {
+            out.leave();
+        } else if text.len() >= SHORTEST
             && let Some(view) = undo(text)
-            && !take(of_view(&view, text, start))
+            && !out.give(of_view(&view, text, start))
         {
             return false;
         }
@@ -182,14 +210,17 @@ fn of_view(view: &View, text: &[u8], start: usize) -> Hidden {
 }
 
 /// The texts of several lines of a YAML document.
-fn folded(document: Document<'_>, start: usize, take: &mut dyn FnMut(Hidden) -> bool) -> bool {
+fn folded(document: Document<'_>, start: usize, out: &mut Out<'_>) -> bool {
     for item in document.items() {
         let text = item.own_text().unwrap_or("");
+        if text.len() > LONGEST_VALUE {
+            out.leave();
+        }
         if !(SHORTEST..=LONGEST_VALUE).contains(&text.len()) {
             continue;
         }
         let value = aligned(item, text.as_bytes(), document.bytes(), start);
-        if value.is_some_and(|value| !take(value)) {
+        if value.is_some_and(|value| !out.give(value)) {
             return false;
         }
     }
@@ -238,7 +269,7 @@ fn aligned(item: Item<'_>, text: &[u8], document: &[u8], start: usize) -> Option
 }
 
 /// The values of all Secrets of a document, each behind its key.
-fn values(document: Document<'_>, start: usize, take: &mut dyn FnMut(Hidden) -> bool) -> bool {
+fn values(document: Document<'_>, start: usize, out: &mut Out<'_>) -> bool {
     let objects = document
         .items()
         .filter(|item| item.shape() == Shape::Object);
@@ -246,7 +277,7 @@ fn values(document: Document<'_>, start: usize, take: &mut dyn FnMut(Hidden) -> 
     for item in secrets.filter_map(|secret| secret.get("data")) {
         for item in item.children() {
             let value = value(document, item, start);
-            if value.is_some_and(|value| !take(value)) {
+            if value.is_some_and(|value| !out.give(value)) {
                 return false;
             }
         }
@@ -274,7 +305,7 @@ fn value(document: Document<'_>, item: Item<'_>, start: usize) -> Option<Hidden>
 }
 
 /// What is compressed and then written in base64, once or twice.
-fn compressed(bytes: &[u8], take: &mut dyn FnMut(Hidden) -> bool) -> bool {
+fn compressed(bytes: &[u8], out: &mut Out<'_>) -> bool {
     let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
     for (mark, times) in [(GZIP, 1), (GZIP_TWICE, 2)] {
         let mut done = 0;
@@ -299,7 +330,7 @@ fn compressed(bytes: &[u8], take: &mut dyn FnMut(Hidden) -> bool) -> bool {
             }
             let mut value = Value::new(IN_BASE64, at);
             value.decode(&plain, at..end);
-            if plain.len() >= SHORTEST && !take(value.finish()) {
+            if plain.len() >= SHORTEST && !out.give(value.finish()) {
                 return false;
             }
         }

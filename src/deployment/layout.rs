@@ -41,9 +41,7 @@ impl Language {
         }
         let start = text.trim_ascii_start();
         if is_json(start) {
-            // The first line may lie beyond the head; the rest is then its own business.
-            let first = line_at(bytes, bytes.len().saturating_sub(start_len(bytes)));
-            return match are_lines(bytes.get(first).unwrap_or(&[]), text) {
+            return match are_lines(bytes.strip_prefix(BOM).unwrap_or(bytes)) {
                 true => Self::Lines,
                 false => Self::Json,
             };
@@ -68,12 +66,6 @@ impl Language {
 /// The mark that some programs of Windows put before a text.
 pub(super) const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// Length of a file without its mark and the blanks before its first word.
-fn start_len(bytes: &[u8]) -> usize {
-    let text = bytes.strip_prefix(BOM).unwrap_or(bytes);
-    text.trim_ascii_start().len()
-}
-
 /// `{` or `[` and what may follow in JSON: `{{` begins a template and `[name]` a section.
 fn is_json(start: &[u8]) -> bool {
     let Some((first, rest)) = start.split_first() else {
@@ -91,17 +83,18 @@ fn is_json(start: &[u8]) -> bool {
 }
 
 /// Whether there is a value a line. A broken first line is no reason to misread the others.
-fn are_lines(first: &[u8], head: &[u8]) -> bool {
-    let first = first.trim_ascii();
-    let (_, end, stopped) = json::read(first);
-    let is_value = stopped.is_none() && end == first.len();
-    let is_followed = || {
-        let rest = head.trim_ascii_start().get(first.len()..);
-        let next = rest.unwrap_or(&[]).trim_ascii_start().first();
-        matches!(next, Some(b'{' | b'['))
-    };
-    let is_broken = || first.len() > 1 && memchr::memmem::find(head, b"}\n{").is_some();
-    if is_value { is_followed() } else { is_broken() }
+fn are_lines(bytes: &[u8]) -> bool {
+    let bytes = bytes.trim_ascii_start();
+    let len = memchr::memchr(b'\n', bytes).unwrap_or(bytes.len());
+    let (line, rest) = bytes.split_at_checked(len).unwrap_or((bytes, &[]));
+    let line = line.trim_ascii_end();
+    let (_, end, stopped) = json::read(line);
+    if stopped.is_none() && end == line.len() {
+        let next = rest.trim_ascii_start().first();
+        return matches!(next, Some(b'{' | b'['));
+    }
+    let head = bytes.get(..HEAD).unwrap_or(bytes);
+    line.len() > 1 && memchr::memmem::find(head, b"}\n{").is_some()
 }
 
 /// YAML and HCL differ in what ties a name to its value.
@@ -118,14 +111,17 @@ fn of_lines(text: &[u8]) -> Language {
         if line.starts_with(b"//") || line.starts_with(b"/*") {
             continue;
         }
-        return of_line(line);
+        if let Some(language) = of_line(line) {
+            return language;
+        }
     }
     Language::Other
 }
 
-fn of_line(line: &[u8]) -> Language {
+/// What a line says of its language; nothing, if it could be of HCL or of others.
+fn of_line(line: &[u8]) -> Option<Language> {
     if line.starts_with(b"---") || line.starts_with(b"%YAML") || line == b"-" {
-        return Language::Yaml;
+        return Some(Language::Yaml);
     }
     let entry = line.strip_prefix(b"- ").unwrap_or(line);
     let name = |rest: &[u8]| {
@@ -144,22 +140,23 @@ fn of_line(line: &[u8]) -> Language {
     };
     let rest = entry.get(len..).unwrap_or(&[]);
     if len > 0 && matches!(rest, [b':'] | [b':', b' ' | b'\t', ..]) {
-        return Language::Yaml;
+        return Some(Language::Yaml);
     }
     let after = rest.trim_ascii_start();
-    let is_attribute = !quoted
-        && after.len() < rest.len()
-        && matches!(after, [b'=', b' ' | b'"' | b'[' | b'{' | b'<', ..] | [b'=']);
-    let is_block = !quoted && line.ends_with(b"{") && after.starts_with(b"\"")
-        || matches!(line, b"locals {" | b"terraform {")
-        || (line.ends_with(b"}") && after.starts_with(b"\"") && line.contains(&b'{'));
-    if len > 0 && (is_attribute || is_block) {
-        return Language::Hcl;
+    let is_apart = !quoted && len > 0 && after.len() < rest.len();
+    let value = after.strip_prefix(b"=").map(<[u8]>::trim_ascii_start);
+    let is_attribute = matches!(value, Some([b'"' | b'[' | b'{', ..] | [b'<', b'<', ..]));
+    let has_label = after.starts_with(b"\"") && line.contains(&b'{');
+    let is_block = has_label || matches!(line, b"locals {" | b"terraform {");
+    if is_apart && (is_attribute || is_block) {
+        return Some(Language::Hcl);
     }
     if line.starts_with(b"- ") {
-        return Language::Yaml;
+        return Some(Language::Yaml);
     }
-    Language::Other
+    // `count = 3` could be of a file of settings, too.
+    let is_setting = is_apart && value.is_some();
+    (!is_setting).then_some(Language::Other)
 }
 
 /// The line that a byte lies in, without its end.
@@ -212,7 +209,8 @@ mod tests {
             ("\"a\": b\n", Language::Yaml),
             ("# x\nresource \"a\" \"b\" {\n", Language::Hcl),
             ("/* x\n a: b */\nlocals {\n", Language::Hcl),
-            ("db_password = \"x\"\n", Language::Hcl),
+            ("count = 3\ndb_password = \"x\"\n", Language::Hcl),
+            ("count = 3\n[section]\nx = \"y\"\n", Language::Other),
             ("DB_PASSWORD=x\n", Language::Other),
             ("[section]\na = b\n", Language::Other),
             ("{{ include \"x\" }}\n", Language::Other),

@@ -54,6 +54,8 @@ pub(super) struct Looked {
     pub(super) encoded: u64,
     /// Bytes of both.
     pub(super) bytes: u64,
+    /// Values of deployments that were left alone, because they are too long.
+    pub(super) left: u64,
 }
 
 /// Pieces to be searched.
@@ -94,6 +96,7 @@ impl Looked {
         self.seams += other.seams;
         self.encoded += other.encoded;
         self.bytes += other.bytes;
+        self.left += other.left;
     }
 }
 
@@ -135,7 +138,7 @@ impl<'s> Sweep<'s> {
 
     /// Visits the values that a file of deployments hides.
     pub(super) fn values(mut self, documents: &Documents) -> Looked {
-        documents.hidden(&mut |hidden| {
+        let left = documents.hidden(&mut |hidden| {
             let Hidden {
                 codec,
                 bytes,
@@ -158,6 +161,7 @@ impl<'s> Sweep<'s> {
             }
             !self.ended
         });
+        self.looked.left = left;
         self.flush();
         self.looked
     }

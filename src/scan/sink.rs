@@ -235,6 +235,10 @@ impl<'a> Sink<'a> {
             }
             Step::Swept(looked, started) => {
                 self.totals.looked.add(looked);
+                if looked.left > 0 {
+                    let limits = &mut self.totals.carved.limits;
+                    *limits.entry("value-length").or_default() += looked.left;
+                }
                 self.totals.second_pass += started.elapsed();
                 self.second.settle(&self.rules, &self.plan.range);
             }

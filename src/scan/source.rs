@@ -332,7 +332,8 @@ impl<'a> Source<'a> {
     }
 
     /// Standard input with deployments. A document is read when something was found in it, so what
-    /// comes through a pipe is kept until then, in a file without a name.
+    /// comes through a pipe is kept until then, in a private file that loses its name as soon as it
+    /// is mapped.
     fn kept(&mut self, name: &str, chunks: &Sender<Work>, done: &Sender<Done>) -> Sent {
         let kept = tempfile::NamedTempFile::new().and_then(|mut file| {
             std::io::copy(&mut std::io::stdin().lock(), &mut file)?;
