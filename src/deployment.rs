@@ -184,6 +184,11 @@ impl Documents {
                     let is_last = stopped.is_some() || len == 0;
                     (Some(tree), if is_last { document.len() } else { len })
                 }
+                // With the end of the line.
+                Language::Lines => {
+                    let len = document.len().saturating_add(1);
+                    (Some(self.language.read(document).0), len)
+                }
                 other => (Some(other.read(document).0), document.len()),
             };
             let tree = tree.as_ref();

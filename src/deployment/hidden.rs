@@ -169,12 +169,12 @@ fn escaped(bytes: &[u8], out: &mut Out<'_>) -> bool {
 /// Where the text begins that holds a byte: in a text no quote stands without a backslash.
 fn begin_of_string(bytes: &[u8], from: usize, at: usize) -> usize {
     let before = bytes.get(from..at).unwrap_or(&[]);
-    let quotes = memchr::memrchr_iter(b'"', before);
+    let mut quotes = memchr::memrchr_iter(b'"', before);
     let is_plain = |quote: &usize| {
         let slashes = before.get(..*quote).unwrap_or(&[]).iter().rev();
         slashes.take_while(|byte| **byte == b'\\').count() % 2 == 0
     };
-    let open = { quotes }.find(is_plain);
+    let open = quotes.find(is_plain);
     open.map_or(from, |open| from.saturating_add(open).saturating_add(1))
 }
 
