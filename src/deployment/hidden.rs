@@ -276,6 +276,10 @@ fn values(document: Document<'_>, start: usize, out: &mut Out<'_>) -> bool {
     let secrets = objects.filter(|object| kind::is_secret(*object));
     for item in secrets.filter_map(|secret| secret.get("data")) {
         for item in item.children() {
+            if item.span().len() > LONGEST_VALUE {
+                out.leave();
+                continue;
+            }
             let value = value(document, item, start);
             if value.is_some_and(|value| !out.give(value)) {
                 return false;
@@ -288,8 +292,8 @@ fn values(document: Document<'_>, start: usize, out: &mut Out<'_>) -> bool {
 fn value(document: Document<'_>, item: Item<'_>, start: usize) -> Option<Hidden> {
     let mut text = item.text().into_owned().into_bytes();
     text.retain(|byte| !byte.is_ascii_whitespace());
-    let is_compressed = text.starts_with(GZIP) || text.starts_with(GZIP_TWICE);
-    if is_compressed || text.len() > LONGEST_VALUE {
+    // Those are looked for everywhere.
+    if text.starts_with(GZIP) || text.starts_with(GZIP_TWICE) {
         return None;
     }
     let decoded = BASE64.decode(&text).ok()?;
@@ -316,9 +320,13 @@ fn compressed(bytes: &[u8], out: &mut Out<'_>) -> bool {
             }
             let rest = bytes.get(at..).unwrap_or(&[]);
             let is_part = |byte: &u8| is_digit(*byte) || byte.is_ascii_whitespace();
-            let len = rest.iter().take(LONGEST_VALUE).take_while(|b| is_part(b));
-            let end = at.saturating_add(len.count());
+            let len = rest.iter().take_while(|byte| is_part(byte)).count();
+            let end = at.saturating_add(len);
             done = end;
+            if len > LONGEST_VALUE {
+                out.leave();
+                continue;
+            }
             let mut plain = bytes.get(at..end).unwrap_or(&[]).to_vec();
             for _ in 0..times {
                 plain.retain(|byte| is_digit(*byte));
