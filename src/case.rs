@@ -8,6 +8,7 @@
 //! Everything that an import writes is written in one transaction: an interrupted import leaves the
 //! case as it was.
 
+pub mod deployments;
 pub mod findings;
 pub mod record;
 pub mod status;

@@ -123,6 +123,12 @@ impl Confirmed {
         let inside = self.origin.inside.as_ref().filter(in_stream);
         inside.map_or(&self.span, |inside| &inside.stored).clone()
     }
+
+    /// The secret in the form that is the same however it was written.
+    #[must_use]
+    pub fn canonical(&self) -> &[u8] {
+        self.proof.canonical.as_deref().unwrap_or(&self.secret)
+    }
 }
 
 /// What the confirm stage did, for the summary.

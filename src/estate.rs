@@ -25,6 +25,7 @@ use crate::case::findings::{Deployed, Scan};
 use crate::case::record::Record;
 use crate::case::{Case, CaseError, Import};
 use crate::finding::Finding;
+use crate::finding::deployment::Deployment;
 use crate::finding::summary::Summary;
 use rows::{Layout, Row};
 
@@ -85,6 +86,7 @@ struct Outer {
 #[derive(Deserialize)]
 struct Inner {
     deployment: Option<String>,
+    deployment_kind: Option<String>,
     resource: Option<String>,
 }
 
@@ -195,7 +197,8 @@ impl Reader<'_, '_> {
     }
 
     fn row(&mut self, row: &Row<'_>) -> Result<(), EstateError> {
-        if contains(row.bytes, Finding::SCHEMA) || contains(row.bytes, Summary::SCHEMA) {
+        let records = [Finding::SCHEMA, Summary::SCHEMA, Deployment::SCHEMA];
+        if records.iter().any(|schema| contains(row.bytes, schema)) {
             return self.finding(row);
         }
         match serde_json::from_slice::<Value>(row.bytes) {
@@ -217,6 +220,8 @@ impl Reader<'_, '_> {
         };
         if let Ok(summary) = serde_json::from_slice::<Summary>(row.bytes) {
             self.import.summary(scan, &summary)?;
+        } else if let Ok(deployment) = serde_json::from_slice::<Deployment>(row.bytes) {
+            self.import.scanned(scan, &deployment)?;
         } else {
             let finding: Finding = match serde_json::from_slice(row.bytes) {
                 Ok(finding) => finding,
@@ -229,6 +234,7 @@ impl Reader<'_, '_> {
                     let inner = outer.occurrence.deployment.as_deref();
                     outer.deployment.as_deref().or(inner)
                 }),
+                kind: outer.and_then(|outer| outer.occurrence.deployment_kind.as_deref()),
                 resource: outer.and_then(|outer| {
                     let inner = outer.occurrence.resource.as_deref();
                     outer.resource.as_deref().or(inner)

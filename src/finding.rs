@@ -4,6 +4,7 @@
 //! plaintext secret never enters it unless the user asked to see it; the same secret is
 //! recognised elsewhere by its keyed [`Fingerprint`](fingerprint::Key).
 
+pub mod deployment;
 pub mod fingerprint;
 pub mod label;
 pub mod line;
@@ -171,6 +172,18 @@ pub struct Occurrence {
     pub column: Option<u64>,
     /// JSON pointer in a structured document.
     pub pointer: Option<String>,
+    /// The cloud deployment it lies in, by its own id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<String>,
+    /// What sort of deployment: `arm.deployment`, `cfn.template`, `tf.state`, `k8s.manifest`, ...
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployment_kind: Option<String>,
+    /// The resource of the deployment: an id, a logical id, an address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    /// What the value is there for: `parameter`, `output`, `tag`, `variable`, `property`, ...
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
     /// Remarks that do not change the verdict: `test-directory`.
     pub labels: Vec<String>,
 }

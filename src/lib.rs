@@ -22,6 +22,7 @@
 //! | [`finding`] | finding | the record, its fingerprint, the summary |
 //! | [`confirm`] | candidate | regex, then the key's own format: checksums and parsers |
 //! | [`specimen`] | specimen | secrets that were never issued, for examples, tests and the demo |
+//! | [`deployment`] | document | in which deployment, resource and value of it a finding lies |
 //! | [`scan`] | scan | the pipeline: the only module with threads |
 //! | [`case`] | case | one SQLite file with what scans found and inventories say |
 //! | [`estate`] | inventory | what the clouds' own tools write, read into records |
@@ -54,6 +55,7 @@ pub mod case;
 pub mod chunk;
 pub mod cli;
 pub mod confirm;
+pub mod deployment;
 pub mod estate;
 pub mod finding;
 pub mod graph;

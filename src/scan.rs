@@ -44,6 +44,7 @@ use crate::anchor::table::Table;
 use crate::chunk::cut::Cut;
 use crate::confirm::Confirmer;
 use crate::finding::Finding;
+use crate::finding::deployment::Deployment;
 use crate::finding::fingerprint::Key;
 use crate::finding::summary::{Rules, SecondPass, Summary};
 use crate::rule::AnchorSpec;
@@ -75,6 +76,21 @@ pub struct Plan {
     /// How many compressed streams inside each other are opened; 0 for none. The anchors must hold
     /// the magic numbers then.
     pub max_depth: usize,
+    /// Whether the files are cloud deployments.
+    pub deployments: Deployments,
+}
+
+/// Whether files are cloud deployments: what is found in them is then told by deployment, resource
+/// and JSON pointer, and what their documents hide from a search is decoded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Deployments {
+    /// They are files like others.
+    #[default]
+    No,
+    /// They are.
+    Found,
+    /// They are, and those without findings are asked for too: every document is read.
+    All,
 }
 
 /// Counters of a running scan, to be watched from another thread.
@@ -101,6 +117,8 @@ impl Progress {
 pub struct Outcome {
     /// What was read and found.
     pub summary: Summary,
+    /// The deployments that were seen, whether anything was found in them or not.
+    pub deployments: Vec<Deployment>,
     /// The failure of an engine that was asked for by name: the scan ended early, because falling
     /// back to another was not wanted.
     pub engine_error: Option<EngineError>,
@@ -191,7 +209,7 @@ pub fn run(
                 .map_err(ScanError::Thread)?;
         }
         drop(idle);
-        let source = source::Source::new(cut, plan.range.clone(), progress);
+        let source = source::Source::new(cut, plan.range.clone(), plan.deployments, progress);
         let inputs = plan.inputs.as_slice();
         spawn("source")
             .spawn_scoped(scope, move || source.run(inputs, &to_engine, &done_in))
@@ -210,6 +228,7 @@ pub fn run(
     })?;
     let stopped = progress.stopped();
     let totals = sink.into_totals();
+    let deployments = totals.deployments;
     let summary = Summary {
         schema: Summary::SCHEMA.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -254,6 +273,7 @@ pub fn run(
     };
     Ok(Outcome {
         summary,
+        deployments,
         engine_error: engine_error.filter(|_| must_not_fall_back),
     })
 }

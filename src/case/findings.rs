@@ -84,15 +84,17 @@ pub fn rank(severity: Severity) -> u8 {
 pub struct Deployed<'f> {
     /// Id of the deployment.
     pub deployment: Option<&'f str>,
+    /// What sort of deployment it is; of one without an id all that is known.
+    pub kind: Option<&'f str>,
     /// Id of the resource in it.
     pub resource: Option<&'f str>,
 }
 
 /// One scan on its way into the case.
 pub struct Scan {
-    id: i64,
+    pub(super) id: i64,
     /// The asset that all its inputs are of, if the user named one.
-    asset: Option<i64>,
+    pub(super) asset: Option<i64>,
 }
 
 impl Import<'_> {
@@ -127,13 +129,13 @@ impl Import<'_> {
             return Ok(());
         }
         let place = &finding.occurrence;
-        let image = self.image(scan, &place.input)?;
-        let asset = match deployed.deployment {
-            Some(deployment) => self.deployment(deployment)?,
-            None => image.1,
-        };
+        let (image, asset) =
+            match self.deployed(scan, &place.input, place.path.as_deref(), deployed)? {
+                Some(deployment) => deployment,
+                None => self.image(scan, &place.input)?,
+            };
         if finding.secret_type == AUTHORIZED_KEY {
-            return self.authorized(scan, finding, image);
+            return self.authorized(scan, finding, (image, asset));
         }
         let secret = self.secret(finding)?;
         let finding_id: i64 = self
@@ -158,7 +160,7 @@ impl Import<'_> {
             )?
             .execute(params![
                 finding_id,
-                image.0,
+                image,
                 place.forensic_path,
                 place.path.as_deref().unwrap_or(""),
                 number(place.offset),
@@ -196,7 +198,9 @@ impl Import<'_> {
             ],
         )?;
         for input in &summary.inputs {
-            self.image(scan, input)?;
+            if !self.is_of_deployments(scan, input)? {
+                self.image(scan, input)?;
+            }
         }
         if !summary.complete {
             return Ok(());
@@ -313,26 +317,6 @@ impl Import<'_> {
             )
             .optional()?;
         listed.map_or_else(|| self.asset_named(&format!("image:{input}")), Ok)
-    }
-
-    fn deployment(&mut self, id: &str) -> Result<i64, CaseError> {
-        let lower = id.to_ascii_lowercase();
-        let (service, cloud) = if lower.starts_with("arn:") {
-            ("cfn.stack", "aws")
-        } else if lower.contains("/microsoft.resources/deployments/") {
-            ("arm.deployment", "azure")
-        } else {
-            ("deployment", "")
-        };
-        let asset = self
-            .transaction
-            .prepare_cached(
-                "INSERT INTO asset (uid, kind, service, cloud, name) VALUES (?1, 'deployment', ?2, ?3, ?1)
-                 ON CONFLICT DO UPDATE SET kind = 'deployment', service = excluded.service
-                 RETURNING id",
-            )?
-            .query_row(params![lower, service, cloud], |row| row.get(0))?;
-        Ok(asset)
     }
 
     fn secret(&mut self, finding: &Finding) -> Result<i64, CaseError> {

@@ -42,8 +42,10 @@ pub fn each<E: From<CaseError>>(
     let sql =
         "SELECT s.type, s.variant, s.severity, s.verdict, s.fingerprint, s.preview, s.expires,
              s.identity, s.details, l.place, l.path, l.offset, l.length, l.partition, l.inode,
-             l.state, l.modified, l.line, l.pointer, l.labels, i.input, a.uid, f.status,
+             l.state, l.modified, l.line, l.pointer, l.resource, l.labels, i.input, a.uid, f.status,
              f.first_seen, f.last_seen,
+             CASE a.kind WHEN 'deployment' THEN a.uid END AS deployment,
+             CASE a.kind WHEN 'deployment' THEN nullif(a.service, '') END AS deployment_kind,
              (SELECT c.kind FROM claim c WHERE c.secret_id = s.id ORDER BY c.name LIMIT 1) AS kind,
              (SELECT c.name FROM claim c WHERE c.secret_id = s.id ORDER BY c.name LIMIT 1) AS target
          FROM location l CROSS JOIN finding f ON f.id = l.finding_id
@@ -115,6 +117,10 @@ fn stored(row: &Row<'_>, now: i64) -> Result<Stored, rusqlite::Error> {
             line: number("line")?,
             column: None,
             pointer: row.get("pointer")?,
+            deployment: row.get("deployment")?,
+            deployment_kind: row.get("deployment_kind")?,
+            resource: row.get("resource")?,
+            role: None,
             labels: labels
                 .split(',')
                 .filter(|label| !label.is_empty())

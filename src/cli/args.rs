@@ -59,12 +59,14 @@ pub(super) struct ScanArgs {
     /// Disk images, block devices, files or directories; `-` is standard input
     #[arg(required = true, value_name = "INPUT")]
     pub(super) inputs: Vec<PathBuf>,
-    /// Treat inputs as disks (offsets) or as files (path, line, column)
+    /// Treat inputs as disks (offsets), as files (path, line, column) or as files with cloud
+    /// deployments (deployment, resource, JSON pointer); the last is never chosen by itself
     #[arg(long = "as", value_name = "KIND", value_enum, default_value_t)]
     pub(super) treatment: TreatmentArg,
-    /// Which secret types to look for: the columns of `keydredge types`
-    #[arg(long, value_enum, default_value_t)]
-    pub(super) profile: ProfileArg,
+    /// Which secret types to look for: the columns of `keydredge types`; vm if not given, with
+    /// `--as deployment` deployment
+    #[arg(long, value_enum)]
+    pub(super) profile: Option<ProfileArg>,
     /// Look for these types only
     #[arg(long, value_name = "ID,..", value_delimiter = ',')]
     pub(super) types: Vec<String>,
@@ -99,7 +101,8 @@ pub(super) struct ScanArgs {
     /// Also put the findings into this case; it is made if there is none
     #[arg(long, value_name = "FILE")]
     pub(super) case: Option<PathBuf>,
-    /// Which asset of the case the inputs are of: the cloud's id of the machine
+    /// Which asset of the case the inputs are of: the cloud's id of the machine. Deployments
+    /// bring their own
     #[arg(long, value_name = "UID", requires = "case")]
     pub(super) asset: Option<String>,
     /// How to show progress on standard error
@@ -343,6 +346,8 @@ choices!(TreatmentArg {
     Image,
     /// As files
     Tree,
+    /// As files with cloud deployments, templates and manifests: JSON, YAML, JSON Lines, HCL
+    Deployment,
 });
 
 choices!(ProfileArg {
@@ -444,6 +449,7 @@ impl From<TreatmentArg> for Treatment {
             TreatmentArg::Auto => Self::Auto,
             TreatmentArg::Image => Self::Image,
             TreatmentArg::Tree => Self::Tree,
+            TreatmentArg::Deployment => Self::Deployment,
         }
     }
 }

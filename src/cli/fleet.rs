@@ -14,6 +14,7 @@ use crate::graph::{path, scenario};
 use crate::report::terminal::visible;
 use crate::rule::Profile;
 use crate::rule::load::AUTHORIZED_KEY;
+use crate::scan::Deployments;
 use crate::scan::input::{Input, Treatment};
 use crate::specimen::fleet;
 
@@ -22,7 +23,7 @@ const SEED: &str = "fleet";
 
 pub(super) fn run(dir: &Path, engine: &EngineArgs) -> Result<Ended, Failure> {
     let files = fleet::build(SEED).map_err(|error| Failure::usage(error.to_string()))?;
-    let (mut images, mut inventories) = (Vec::new(), Vec::new());
+    let (mut images, mut deployments, mut inventories) = (Vec::new(), Vec::new(), Vec::new());
     for file in &files {
         let path = dir.join(&file.path);
         if let Some(folder) = path.parent() {
@@ -34,18 +35,19 @@ pub(super) fn run(dir: &Path, engine: &EngineArgs) -> Result<Ended, Failure> {
             })?;
         }
         write_whole(&path, &file.bytes)?;
-        let list: &mut Vec<PathBuf> = if file.path.starts_with("images/") {
-            &mut images
-        } else {
-            &mut inventories
+        let list: &mut Vec<PathBuf> = match file.path.split('/').next() {
+            Some("images") => &mut images,
+            Some("deployments") => &mut deployments,
+            _ => &mut inventories,
         };
         list.push(path);
     }
     drop(files);
     writeln!(
         io::stdout(),
-        "Wrote {} disks and {} inventories of a made-up fleet to {}.\n",
+        "Wrote {} disks, {} files of deployments and {} inventories of a made-up fleet to {}.\n",
         images.len(),
+        deployments.len(),
         inventories.len(),
         dir.display()
     )?;
@@ -55,18 +57,31 @@ pub(super) fn run(dir: &Path, engine: &EngineArgs) -> Result<Ended, Failure> {
         import_file(&mut case, file, None)?;
     }
     drop(case);
-    scan(&images, engine, &db)?;
+    scan(&images, Treatment::Image, engine, &db)?;
+    scan(&deployments, Treatment::Deployment, engine, &db)?;
     show(&db)
 }
 
-fn scan(images: &[PathBuf], engine: &EngineArgs, db: &Path) -> Result<(), Failure> {
-    let inputs = images
-        .iter()
-        .map(|path| Input::open(path, Treatment::Image));
-    let job = Job::of_demo(
+fn scan(
+    files: &[PathBuf],
+    treatment: Treatment,
+    engine: &EngineArgs,
+    db: &Path,
+) -> Result<(), Failure> {
+    let inputs = files.iter().map(|path| Input::open(path, treatment));
+    let (profile, deployments, sort) = match treatment {
+        Treatment::Deployment => (
+            Profile::Deployment,
+            Deployments::All,
+            "files of deployments",
+        ),
+        _ => (Profile::Vm, Deployments::No, "disks"),
+    };
+    let mut job = Job::of_demo(
         inputs.collect::<Result<_, _>>()?,
-        load_rules_for(true, &[])?.profile(Profile::Vm),
+        load_rules_for(true, &[])?.profile(profile),
     );
+    job.deployments = deployments;
     let mut aside = Aside::open(db)?;
     let mut secrets = 0;
     let outcome = job.run(engine, false, &mut |finding| {
@@ -76,13 +91,13 @@ fn scan(images: &[PathBuf], engine: &EngineArgs, db: &Path) -> Result<(), Failur
     let summary = &outcome.summary;
     writeln!(
         io::stdout(),
-        "\nScanned {} disks: {secrets} secrets.\n",
+        "\nScanned {} {sort}: {secrets} secrets.\n",
         summary.files,
     )?;
     if let Some(error) = outcome.engine_error {
         return Err(error.into());
     }
-    aside.finish(summary, None)
+    aside.finish(&outcome.deployments, summary, None)
 }
 
 /// Each path as a person reads it.

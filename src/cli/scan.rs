@@ -10,7 +10,9 @@ use std::thread;
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
-use super::args::{DEFAULT_DEPTH, EngineArgs, FormatArg, ProgressArg, ScanArgs};
+use super::args::{
+    DEFAULT_DEPTH, EngineArgs, FormatArg, ProfileArg, ProgressArg, ScanArgs, TreatmentArg,
+};
 use super::exit::{Ended, Failure};
 use super::output::Output;
 use super::progress::Display;
@@ -20,6 +22,7 @@ use crate::anchor::table::Table;
 use crate::case::Case;
 use crate::confirm::Confirmer;
 use crate::finding::Finding;
+use crate::finding::deployment::Deployment;
 use crate::finding::fingerprint::Key;
 use crate::finding::summary::Summary;
 use crate::report::{self, Format, Setting};
@@ -27,7 +30,7 @@ use crate::rule::load::{AUTHORIZED_KEY, AUTHORIZED_KEYS, CATALOGUE, load};
 use crate::rule::{RuleSet, Severity};
 use crate::scan::choice::Engines;
 use crate::scan::input::Input;
-use crate::scan::{self, Plan, Progress};
+use crate::scan::{self, Deployments, Plan, Progress};
 
 /// Chunk of the CPU engine: small enough that the bytes are still in the second-level cache when
 /// they are confirmed.
@@ -74,6 +77,11 @@ pub(super) fn run(args: &ScanArgs) -> Result<Ended, Failure> {
         reveal: args.reveal,
         include_suppressed: args.include_suppressed,
         max_depth: args.max_depth,
+        deployments: match (args.treatment, &args.case) {
+            (TreatmentArg::Deployment, Some(_)) => Deployments::All,
+            (TreatmentArg::Deployment, None) => Deployments::Found,
+            _ => Deployments::No,
+        },
         progress: args.progress,
     };
     let threshold: Option<Severity> = args.fail_on.map(Into::into);
@@ -98,7 +106,7 @@ pub(super) fn run(args: &ScanArgs) -> Result<Ended, Failure> {
         let mut summary = outcome.summary.clone();
         // What lies outside a range is not gone.
         summary.complete &= args.range.is_none();
-        aside.finish(&summary, args.asset.as_deref())?;
+        aside.finish(&outcome.deployments, &summary, args.asset.as_deref())?;
     }
     drop(writer);
     output.commit()?;
@@ -137,7 +145,15 @@ impl Aside {
         self.line(&finding)
     }
 
-    pub(super) fn finish(mut self, summary: &Summary, asset: Option<&str>) -> Result<(), Failure> {
+    pub(super) fn finish(
+        mut self,
+        deployments: &[Deployment],
+        summary: &Summary,
+        asset: Option<&str>,
+    ) -> Result<(), Failure> {
+        for deployment in deployments {
+            self.line(deployment)?;
+        }
         self.line(summary)?;
         case::take_scan(&self.case, self.file.path(), asset)
     }
@@ -165,6 +181,7 @@ pub(super) struct Job {
     pub(super) reveal: bool,
     pub(super) include_suppressed: bool,
     pub(super) max_depth: u8,
+    pub(super) deployments: Deployments,
     pub(super) progress: ProgressArg,
 }
 
@@ -180,6 +197,7 @@ impl Job {
             reveal: false,
             include_suppressed: false,
             max_depth: DEFAULT_DEPTH,
+            deployments: Deployments::No,
             progress: ProgressArg::None,
         }
     }
@@ -222,6 +240,7 @@ impl Job {
             reveal: self.reveal,
             include_suppressed: self.include_suppressed,
             max_depth: usize::from(self.max_depth),
+            deployments: self.deployments,
         };
         stop_on_interrupt(&progress);
         let display = Display::start(self.progress, &progress);
@@ -274,7 +293,11 @@ pub(super) fn load_rules_for(case: bool, own: &[PathBuf]) -> Result<RuleSet, Fai
 /// The rules that were asked for: by name, or else by profile.
 fn select(rules: RuleSet, args: &ScanArgs) -> Result<RuleSet, Failure> {
     if args.types.is_empty() {
-        return Ok(rules.profile(args.profile.into()));
+        let default = match args.treatment {
+            TreatmentArg::Deployment => ProfileArg::Deployment,
+            _ => ProfileArg::default(),
+        };
+        return Ok(rules.profile(args.profile.unwrap_or(default).into()));
     }
     for id in &args.types {
         types::find(&rules, id)?;

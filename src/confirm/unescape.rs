@@ -79,7 +79,7 @@ impl View {
 
     /// This view, of a source that was itself a view.
     #[must_use]
-    pub(super) fn over(mut self, inner: &Self) -> Self {
+    pub fn over(mut self, inner: &Self) -> Self {
         self.ends = (1..self.origin.len())
             .map(|next| {
                 let source = self.source_range(next.saturating_sub(1)..next);

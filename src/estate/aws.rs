@@ -32,6 +32,20 @@ pub(super) fn element(name: &str, value: &Value, records: &mut Records) -> Resul
             name_host(arn, text(value, "ReaderEndpoint"), records);
             Ok(())
         }
+        "Stacks" => {
+            let arn = need(value, "StackId")?;
+            records.push(Record::Asset(Asset {
+                uid: arn.to_owned(),
+                kind: "deployment",
+                service: "cfn.stack".to_owned(),
+                cloud: "aws".to_owned(),
+                account: arn.split(':').nth(4).unwrap_or("").to_owned(),
+                name: text(value, "StackName").to_owned(),
+                region: arn.split(':').nth(3).unwrap_or("").to_owned(),
+                ..Asset::default()
+            }));
+            Ok(())
+        }
         "Buckets" => {
             bucket(need(value, "Name")?, records);
             Ok(())

@@ -25,6 +25,14 @@ pub(super) fn resource(kind: &str, value: &Value, records: &mut Records) -> Resu
     let id = need(value, "id")?;
     match kind {
         "microsoft.compute/virtualmachines" => machine(id, value, records),
+        "microsoft.resources/deployments" => {
+            records.push(Record::Asset(asset(
+                id,
+                "deployment",
+                "arm.deployment",
+                value,
+            )));
+        }
         "microsoft.network/networkinterfaces" => interface(id, value, records),
         "microsoft.network/networksecuritygroups" => firewall(id, value, records),
         "microsoft.network/publicipaddresses" => {

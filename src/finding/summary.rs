@@ -92,7 +92,8 @@ pub struct Summary {
     #[serde(default)]
     pub second_pass: SecondPass,
     /// Compressed streams that were left alone, or left before their end, by the limit that
-    /// stopped it: `carve-depth`, `carve-ratio`. What lies beyond was not searched; the bytes as
+    /// stopped it: `carve-depth`, `carve-ratio`; and values of deployments that were not decoded,
+    /// because they are too long: `value-length`. What lies beyond was not searched; the bytes as
     /// they are stored were, so the scan is complete all the same.
     #[serde(default)]
     pub limits: BTreeMap<String, u64>,

@@ -246,7 +246,7 @@ fn shown(query: &Query) -> (Vec<String>, Vec<String>) {
         for column in ["type", "preview", "fingerprint"] {
             columns.push(format!("d{at}.{column} AS secret{suffix}_{column}"));
         }
-        let place = "coalesce(nullif(l.path, ''), l.pointer, '') || ' at ' || l.offset";
+        let place = "coalesce(nullif(l.path, '') || coalesce('#' || l.pointer, ''), l.pointer, '') || ' at ' || l.offset";
         match query.edges.get(at) {
             // The edge knows its evidence.
             Some(Edge::Opens { most: 1, .. }) if at > 0 => {

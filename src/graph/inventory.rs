@@ -52,7 +52,7 @@ pub fn secrets(connection: &Connection, asset: &str, limit: usize) -> Result<Gri
              CASE s.severity WHEN 4 THEN 'critical' WHEN 3 THEN 'high' WHEN 2 THEN 'medium'
                  WHEN 1 THEN 'low' ELSE 'info' END AS severity,
              s.verdict, s.preview, s.fingerprint,
-             (SELECT group_concat(coalesce(nullif(l.path, ''), l.pointer, i.input) || ' at ' || l.offset
+             (SELECT group_concat(coalesce(nullif(l.path, '') || coalesce('#' || l.pointer, ''), l.pointer, i.input) || ' at ' || l.offset
                   || coalesce(' [' || nullif(l.state, 'allocated') || ']', ''), '; ')
               FROM location l JOIN image i ON i.id = l.image_id
               WHERE l.finding_id = f.id AND l.gone = 0) AS locations,

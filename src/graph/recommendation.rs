@@ -13,7 +13,7 @@ pub struct Recommendation {
     pub name: &'static str,
     /// Kind of the resources.
     pub kind: &'static str,
-    /// Cloud of machines; beginning of the service of deployments.
+    /// Cloud of the resources.
     pub of: &'static str,
 }
 
@@ -149,8 +149,8 @@ pub fn roll_up(connection: &Connection) -> Result<Grid, CaseError> {
                   JOIN scan sc ON sc.id = d.scan_id WHERE i.asset_id = a.id) AS complete
                FROM asset a WHERE a.kind = ?1 AND a.cloud = ?2 AND a.stub = 0)
              SELECT count(*) FILTER (WHERE open > 0),
-                 count(*) FILTER (WHERE open = 0 AND (complete = 1 OR ?1 = 'deployment')),
-                 count(*) FILTER (WHERE open = 0 AND complete IS NOT 1 AND ?1 <> 'deployment'),
+                 count(*) FILTER (WHERE open = 0 AND complete = 1),
+                 count(*) FILTER (WHERE open = 0 AND complete IS NOT 1),
                  coalesce(sum(open), 0),
                  (SELECT count(*) FROM finding f JOIN own ON own.id = f.asset_id WHERE f.status = 'fixed'),
                  (SELECT count(*) FROM finding f JOIN own ON own.id = f.asset_id WHERE f.status = 'accepted'),
@@ -208,7 +208,7 @@ pub fn findings(connection: &Connection, limit: usize) -> Result<Grid, CaseError
         &format!(
             "{TOP}
              SELECT f.id, f.status, v.uid, v.kind, v.cloud, s.type, s.family, s.preview, s.fingerprint,
-                 (SELECT coalesce(nullif(l.path, ''), l.pointer, i.input) || ' at ' || l.offset
+                 (SELECT coalesce(nullif(l.path, '') || coalesce('#' || l.pointer, ''), l.pointer, i.input) || ' at ' || l.offset
                   FROM location l JOIN image i ON i.id = l.image_id WHERE l.finding_id = f.id
                   ORDER BY l.gone, l.id LIMIT 1),
                  top.exposed, top.vuln, top.protected, top.severity, top.dead, top.best,

@@ -28,6 +28,8 @@ const COLUMNS: &[&str] = &[
     "length",
     "forensic_path",
     "pointer",
+    "deployment",
+    "resource",
     "inode",
     "state",
     "modified",
@@ -99,7 +101,7 @@ impl<'w> Csv<'w> {
     fn row(&mut self, finding: &Finding, known: [Value; 4]) -> io::Result<()> {
         self.heading()?;
         let (place, target) = (&finding.occurrence, finding.target.as_ref());
-        let cells: [Value; 28] = [
+        let cells: [Value; 30] = [
             finding.severity.name().into(),
             finding.verdict.name().into(),
             finding.secret_type.as_str().into(),
@@ -116,6 +118,8 @@ impl<'w> Csv<'w> {
             place.length.into(),
             place.forensic_path.as_str().into(),
             place.pointer.as_deref().into(),
+            place.deployment.as_deref().into(),
+            place.resource.as_deref().into(),
             place.inode.into(),
             place.state.as_deref().into(),
             place.modified.as_deref().into(),

@@ -105,6 +105,12 @@ fn place(finding: &Finding, room: Option<usize>) -> String {
         (Some(line), Some(column)) => format!(":{line}:{column}"),
         _ => format!(" at {:#x}", place.offset),
     };
+    if let Some(pointer) = &place.pointer {
+        position.push_str(&format!(" #{pointer}"));
+    }
+    if let Some(deployment) = &place.deployment {
+        position.push_str(&format!(" of {deployment}"));
+    }
     if let Some(state) = place.state.as_deref().filter(|state| *state != "allocated") {
         position.push_str(&format!(" [{state}]"));
     }

@@ -17,6 +17,8 @@ pub enum Treatment {
     Image,
     /// As files: findings carry path, line and column.
     Tree,
+    /// As files with cloud deployments: findings carry deployment, resource and pointer besides.
+    Deployment,
 }
 
 /// One thing to search.
@@ -73,7 +75,9 @@ impl Input {
             fs::read_dir(path).map_err(failed)?;
             return match treatment {
                 Treatment::Image => Err(InputError::NotAnImage(path.to_owned())),
-                Treatment::Auto | Treatment::Tree => Ok(Self::Tree(path.to_owned())),
+                Treatment::Auto | Treatment::Tree | Treatment::Deployment => {
+                    Ok(Self::Tree(path.to_owned()))
+                }
             };
         }
         let device = is_block_device(kind);
@@ -83,7 +87,7 @@ impl Input {
         let layout = layout_of(path).map_err(failed)?;
         let as_image = match treatment {
             Treatment::Image => true,
-            Treatment::Tree => false,
+            Treatment::Tree | Treatment::Deployment => false,
             Treatment::Auto => device || layout.is_some() || is_first_piece(path),
         };
         Ok(if as_image {

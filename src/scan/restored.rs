@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::chunk::assembly::{Assembly, InFile};
 use crate::confirm::Confirmed;
 use crate::confirm::overlap::settle;
+use crate::deployment::hidden::IN_BASE64;
 use crate::rule::RuleSet;
 
 /// Most findings that are looked at to tell whether one place holds a finding already. Only a file
@@ -70,8 +71,11 @@ struct Known {
     place: Range<u64>,
     /// The highest end of this place and those before it.
     end: u64,
-    variant: usize,
+    /// Index of its type.
+    sort: usize,
     secret: Vec<u8>,
+    /// The place is known to be base64, whatever it looks like.
+    encoded: bool,
 }
 
 /// The findings of one image.
@@ -115,8 +119,9 @@ impl Second {
             known.extend(restored.places.iter().map(|place| Known {
                 place: place.clone(),
                 end: 0,
-                variant: restored.confirmed.variant,
-                secret: restored.confirmed.secret.clone(),
+                sort: sort(&restored.confirmed, rules),
+                secret: restored.confirmed.canonical().to_vec(),
+                encoded: restored.assembly.codec == Some(IN_BASE64),
             }));
         }
         known.sort_by_key(|known| ends(&known.place));
@@ -143,8 +148,9 @@ impl Second {
     }
 
     /// Whether a finding of the pass over the disk is one of these: the same secret, in the bytes
-    /// that it was decoded from. Blocks often hold parts of their content as they are.
-    pub(super) fn has(&self, confirmed: &Confirmed) -> bool {
+    /// that it was decoded from. Blocks often hold parts of their content as they are. Or it is
+    /// none: the base64 of one of these, which looks like a secret of its own.
+    pub(super) fn has(&self, confirmed: &Confirmed, rules: &RuleSet) -> bool {
         let stored = confirmed.stored();
         let after = self
             .known
@@ -154,11 +160,18 @@ impl Second {
             .take_while(|known| known.end > stored.start)
             .take(OVERLAPS)
             .any(|known| {
-                known.place.contains(&stored.start)
-                    && known.variant == confirmed.variant
-                    && known.secret == confirmed.secret
+                let is_same =
+                    known.sort == sort(confirmed, rules) && known.secret == confirmed.canonical();
+                let is_base64 = known.encoded && confirmed.base64.is_none();
+                known.place.contains(&stored.start) && (is_same || is_base64)
             })
     }
+}
+
+/// One secret may look like several shapes of its type, by how much is seen of what is around it.
+fn sort(confirmed: &Confirmed, rules: &RuleSet) -> usize {
+    let variant = rules.variants.get(confirmed.variant);
+    variant.map_or(usize::MAX, |variant| variant.type_index)
 }
 
 fn ends(range: &Range<u64>) -> (u64, u64) {

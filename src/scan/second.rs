@@ -5,6 +5,9 @@
 //! [`FileSystem::encoded`]); one sweep over each puts the bytes together in batches, and the
 //! workers search them with the engine of the CPU.
 //!
+//! The same goes for values that a file of deployments writes in another way than they are
+//! ([`crate::deployment::hidden`]).
+//!
 //! It comes before the pass over the disk, so that what both find is known when the disk is
 //! searched, and reported once.
 //!
@@ -23,6 +26,8 @@ use crate::chunk::cut::Cut;
 use crate::chunk::{Bytes, Inside, Origin};
 use crate::confirm::Confirmed;
 use crate::confirm::overlap::settle;
+use crate::deployment::Documents;
+use crate::deployment::hidden::Hidden;
 use crate::image::Image;
 use crate::volume::seam::{Seam, Seams};
 use crate::volume::{
@@ -49,6 +54,8 @@ pub(super) struct Looked {
     pub(super) encoded: u64,
     /// Bytes of both.
     pub(super) bytes: u64,
+    /// Values of deployments that were left alone, because they are too long.
+    pub(super) left: u64,
 }
 
 /// Pieces to be searched.
@@ -89,6 +96,7 @@ impl Looked {
         self.seams += other.seams;
         self.encoded += other.encoded;
         self.bytes += other.bytes;
+        self.left += other.left;
     }
 }
 
@@ -124,6 +132,36 @@ impl<'s> Sweep<'s> {
                 self.files(index, &volume.part, file_system.as_ref());
             }
         }
+        self.flush();
+        self.looked
+    }
+
+    /// Visits the values that a file of deployments hides.
+    pub(super) fn values(mut self, documents: &Documents) -> Looked {
+        let left = documents.hidden(&mut |hidden| {
+            let Hidden {
+                codec,
+                bytes,
+                sources,
+            } = hidden;
+            let len = bytes.len() as u64;
+            let assembly = Assembly {
+                volume: 0,
+                file: None,
+                codec: Some(codec),
+                sources,
+            };
+            let piece = Piece {
+                end: assembly.range().end,
+                assembly,
+                bytes: Some(bytes),
+            };
+            if self.push(piece, len) {
+                self.looked.encoded += 1;
+            }
+            !self.ended
+        });
+        self.looked.left = left;
         self.flush();
         self.looked
     }
@@ -312,7 +350,7 @@ impl Worker<'_> {
             };
             let origin = Arc::new(Origin {
                 input: origin.input.clone(),
-                path: None,
+                path: origin.path.clone(),
                 inside: Some(inside),
             });
             let whole = (stored.start, Bytes::decoded(Arc::new(bytes)));

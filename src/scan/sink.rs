@@ -18,6 +18,8 @@ use crate::chunk::cut::Cut;
 use crate::confirm::overlap::Resolver;
 use crate::confirm::pair::Pairer;
 use crate::confirm::{Confirmed, Tally};
+use crate::deployment::{Documents, Place};
+use crate::finding::deployment::Deployment;
 use crate::finding::label::labels_of;
 use crate::finding::line::LineCounter;
 use crate::finding::summary::Unreadable;
@@ -73,6 +75,10 @@ pub(super) enum Step {
 pub(super) struct Opened {
     /// Set where findings get line numbers.
     pub(super) lines: Option<Arc<Map>>,
+    /// Set where documents tell in which of their values they lie.
+    pub(super) documents: Option<Documents>,
+    /// The deployments in those.
+    pub(super) deployments: Vec<Deployment>,
     /// Set where file systems tell whose bytes they are.
     pub(super) volumes: Option<Arc<Volumes>>,
 }
@@ -103,6 +109,7 @@ pub(super) struct Totals {
     pub(super) second_pass: Duration,
     pub(super) findings: u64,
     pub(super) suppressed: BTreeMap<String, u64>,
+    pub(super) deployments: Vec<Deployment>,
 }
 
 /// The end of the pipeline.
@@ -116,6 +123,7 @@ pub(super) struct Sink<'a> {
     resolver: Resolver,
     pairer: Pairer,
     lines: Option<LineCounter>,
+    documents: Option<Documents>,
     owners: Option<Owners>,
     /// The compressed streams that may hold those that come next.
     covers: Vec<Cover>,
@@ -141,6 +149,7 @@ impl<'a> Sink<'a> {
             resolver: Resolver::default(),
             pairer: Pairer::default(),
             lines: None,
+            documents: None,
             owners: None,
             covers: Vec::new(),
             second: Second::default(),
@@ -182,9 +191,17 @@ impl<'a> Sink<'a> {
 
     fn take(&mut self, step: Step) -> Result<(), ScanError> {
         match step {
-            Step::Opened(Opened { lines, volumes }) => {
+            Step::Opened(opened) => {
+                let Opened {
+                    lines,
+                    documents,
+                    deployments,
+                    volumes,
+                } = opened;
                 self.totals.files += 1;
+                self.totals.deployments.extend(deployments);
                 self.lines = lines.map(LineCounter::new);
+                self.documents = documents;
                 self.owners = volumes.map(Owners::new);
             }
             Step::Searched {
@@ -218,6 +235,10 @@ impl<'a> Sink<'a> {
             }
             Step::Swept(looked, started) => {
                 self.totals.looked.add(looked);
+                if looked.left > 0 {
+                    let limits = &mut self.totals.carved.limits;
+                    *limits.entry("value-length").or_default() += looked.left;
+                }
                 self.totals.second_pass += started.elapsed();
                 self.second.settle(&self.rules, &self.plan.range);
             }
@@ -237,6 +258,9 @@ impl<'a> Sink<'a> {
                 self.totals.changed.extend(closed.changed);
                 self.totals.warnings.extend(closed.warnings);
                 self.lines = None;
+                if let Some(documents) = self.documents.take() {
+                    self.totals.warnings.extend_from_slice(documents.warnings());
+                }
                 self.covers.clear();
             }
             Step::Problem(what) => {
@@ -277,7 +301,7 @@ impl<'a> Sink<'a> {
     fn emit(&mut self, settled: Vec<Confirmed>) -> Result<(), ScanError> {
         for confirmed in settled {
             self.emit_restored(confirmed.stored().start)?;
-            if !self.second.has(&confirmed) {
+            if !self.second.has(&confirmed, &self.rules) {
                 self.emit_one(confirmed, None)?;
             }
         }
@@ -309,9 +333,19 @@ impl<'a> Sink<'a> {
             let Confirmed { proof, secret, .. } = &mut confirmed;
             self.pairer.take(proof, secret, &fingerprint);
         }
+        let is_in_stream =
+            (confirmed.origin.inside.as_ref()).is_some_and(|inside| !inside.layers.is_empty());
         let mut finding = self.record(confirmed, fingerprint);
+        let place = &mut finding.occurrence;
         if let Some(restored) = restored {
-            lead_back(&mut finding.occurrence, restored);
+            lead_back(place, restored);
+        }
+        if let Some(lines) = self.lines.as_mut().filter(|_| !is_in_stream) {
+            let (line, column) = lines.locate(place.offset);
+            (place.line, place.column) = (Some(line), Some(column));
+        }
+        if let Some(documents) = &mut self.documents {
+            point(place, documents.place(place.offset));
         }
         match &mut self.owners {
             Some(owners) => {
@@ -330,13 +364,13 @@ impl<'a> Sink<'a> {
     }
 
     fn fingerprint(&self, confirmed: &Confirmed) -> String {
-        let Confirmed { proof, secret, .. } = confirmed;
         let secret_type = self.rules.type_of(&self.rules.variants[confirmed.variant]);
-        let canonical = proof.canonical.as_deref().unwrap_or(secret);
-        self.plan.key.fingerprint(&secret_type.id, canonical)
+        self.plan
+            .key
+            .fingerprint(&secret_type.id, confirmed.canonical())
     }
 
-    fn record(&mut self, confirmed: Confirmed, fingerprint: String) -> Finding {
+    fn record(&self, confirmed: Confirmed, fingerprint: String) -> Finding {
         let stored = confirmed.stored();
         let Confirmed {
             variant,
@@ -364,13 +398,6 @@ impl<'a> Sink<'a> {
             severity.min(proof.expired_severity.unwrap_or(Severity::Low))
         } else {
             severity
-        };
-        let (line, column) = match &mut self.lines {
-            Some(lines) if layers.is_empty() => {
-                let (line, column) = lines.locate(span.start);
-                (Some(line), Some(column))
-            }
-            _ => (None, None),
         };
         let mut forensic_path = String::new();
         for (at, codec) in layers {
@@ -406,9 +433,13 @@ impl<'a> Sink<'a> {
                 mode: None,
                 modified: None,
                 also: Vec::new(),
-                line,
-                column,
+                line: None,
+                column: None,
                 pointer: None,
+                deployment: None,
+                deployment_kind: None,
+                resource: None,
+                role: None,
                 labels: path.as_deref().map(labels_of).unwrap_or_default(),
             },
             target: proof.target,
@@ -421,6 +452,15 @@ impl<'a> Sink<'a> {
     }
 }
 
+/// Writes in which value of a deployment it lies.
+fn point(place: &mut Occurrence, of: Place) {
+    place.pointer = of.pointer;
+    place.deployment = of.deployment;
+    place.deployment_kind = of.kind.map(str::to_owned);
+    place.resource = of.resource;
+    place.role = of.role.map(str::to_owned);
+}
+
 /// Writes where on the disk it lies into what counts in bytes of a file.
 fn lead_back(place: &mut Occurrence, restored: &Restored) {
     let pieces = restored.places.iter().map(|range| Piece {
@@ -429,6 +469,8 @@ fn lead_back(place: &mut Occurrence, restored: &Restored) {
     });
     let pieces: Vec<Piece> = pieces.collect();
     place.offset = restored.offset;
+    // A file of deployments has no volumes that tell where in it something lies: it is the file.
+    place.file_offset = place.file_offset.map(|_| restored.offset);
     place.length = pieces.iter().map(|piece| piece.length).sum();
     place.forensic_path.clone_from(&restored.forensic_path);
     if let Some(codec) = restored.assembly.codec {

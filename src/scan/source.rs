@@ -8,22 +8,25 @@ use std::time::Instant;
 
 use crossbeam::channel::Sender;
 
-use super::Progress;
 use super::input::Input;
-use super::second::{Batch, Sweep};
+use super::second::{Batch, Looked, Sweep};
 use super::sink::{Closed, Done, Opened, Step};
 use super::worker::{Gather, Work};
+use super::{Deployments, Progress};
 use crate::chunk::cut::{Cut, Piece};
 use crate::chunk::{Beyond, Bytes, Chunk, Origin};
+use crate::deployment::Documents;
+use crate::finding::deployment::Deployment;
 use crate::finding::line::is_text;
 use crate::finding::summary::Unreadable;
 use crate::image::{ExtentKind, Image, Stream, tree};
-use crate::volume::{Content, Disk, Volumes, disk::Guest, volumes};
+use crate::volume::{Content, Disk, disk::Guest, volumes};
 
 /// The thread that reads ahead.
 pub(super) struct Source<'a> {
     cut: Cut,
     range: Range<u64>,
+    deployments: Deployments,
     progress: &'a Progress,
     sequence: u64,
 }
@@ -34,10 +37,16 @@ struct Closing;
 type Sent = Result<(), Closing>;
 
 impl<'a> Source<'a> {
-    pub(super) fn new(cut: Cut, range: Range<u64>, progress: &'a Progress) -> Self {
+    pub(super) fn new(
+        cut: Cut,
+        range: Range<u64>,
+        deployments: Deployments,
+        progress: &'a Progress,
+    ) -> Self {
         Self {
             cut,
             range,
+            deployments,
             progress,
             sequence: 0,
         }
@@ -73,6 +82,9 @@ impl<'a> Source<'a> {
                 self.file(path, origin, true, chunks, done)
             }
             Input::Tree(root) => self.tree(root, &name, chunks, done),
+            Input::Standard if self.deployments != Deployments::No => {
+                self.kept(&name, chunks, done)
+            }
             Input::Standard => self.stream(&name, chunks, done),
         }
     }
@@ -169,9 +181,16 @@ impl<'a> Source<'a> {
         let image = Arc::new(image);
         let origin = Arc::new(origin);
         let map = image.map();
-        let lines = (origin.path.is_some() && is_text(map.bytes())).then(|| Arc::clone(map));
+        let is_deployment = self.deployments != Deployments::No;
+        let is_file = is_deployment || origin.path.is_some();
+        let lines = (is_file && is_text(map.bytes())).then(|| Arc::clone(map));
+        let documents = is_deployment.then(|| {
+            let name = origin.path.as_deref().unwrap_or(&origin.input);
+            Documents::open(map, name)
+        });
+        let hidden = documents.clone();
         // A file in a tree has a path already; a disk's own structures tell those of its files.
-        let volumes = origin.path.is_none().then(|| {
+        let volumes = (!is_file).then(|| {
             let disk: Disk = Arc::new(Guest::new(Arc::clone(&image)));
             Arc::new(volumes(&disk))
         });
@@ -183,11 +202,23 @@ impl<'a> Source<'a> {
         });
         let opened = Opened {
             lines,
+            deployments: match &documents {
+                Some(documents) if self.deployments == Deployments::All => {
+                    listed(documents, &origin)
+                }
+                _ => Vec::new(),
+            },
+            documents,
             volumes: volumes.clone(),
         };
         self.step(Step::Opened(opened), done)?;
         if let Some(volumes) = &volumes {
-            self.second(&image, &origin, volumes, chunks, done)?;
+            let sweep = |sweep: Sweep<'_>| sweep.run(volumes);
+            self.second(&image, &origin, sweep, chunks, done)?;
+        }
+        if let Some(documents) = &hidden {
+            let sweep = |sweep: Sweep<'_>| sweep.values(documents);
+            self.second(&image, &origin, sweep, chunks, done)?;
         }
         let mut holes = 0;
         let mut extents = image.extents().peekable();
@@ -250,7 +281,7 @@ impl<'a> Source<'a> {
         &mut self,
         image: &Arc<Image>,
         origin: &Arc<Origin>,
-        volumes: &Volumes,
+        sweep: impl FnOnce(Sweep<'_>) -> Looked,
         chunks: &Sender<Work>,
         done: &Sender<Done>,
     ) -> Sent {
@@ -268,7 +299,7 @@ impl<'a> Source<'a> {
             sent = chunks.send(Work::Assembled(batch)).map_err(|_| Closing);
             sent.is_ok() && !self.progress.stopped()
         };
-        let looked = Sweep::new(cut, image.len(), range, &mut send).run(volumes);
+        let looked = sweep(Sweep::new(cut, image.len(), range, &mut send));
         sent?;
         self.step(Step::Swept(looked, started), done)
     }
@@ -298,6 +329,25 @@ impl<'a> Source<'a> {
         let beyond = Beyond::Image(Arc::clone(image));
         let window = Bytes::mapped(map, window);
         self.chunk((origin, beyond), at, body, window, chunks)
+    }
+
+    /// Standard input with deployments. A document is read when something was found in it, so what
+    /// comes through a pipe is kept until then, in a private file that loses its name as soon as it
+    /// is mapped.
+    fn kept(&mut self, name: &str, chunks: &Sender<Work>, done: &Sender<Done>) -> Sent {
+        let kept = tempfile::NamedTempFile::new().and_then(|mut file| {
+            std::io::copy(&mut std::io::stdin().lock(), &mut file)?;
+            Ok(file)
+        });
+        let origin = Origin {
+            input: name.to_owned(),
+            path: None,
+            inside: None,
+        };
+        match kept {
+            Ok(file) => self.file(file.path(), origin, false, chunks, done),
+            Err(error) => self.step(Step::Problem(format!("standard input: {error}")), done),
+        }
     }
 
     fn stream(&mut self, name: &str, chunks: &Sender<Work>, done: &Sender<Done>) -> Sent {
@@ -381,4 +431,19 @@ impl<'a> Source<'a> {
         self.sequence += 1;
         sequence
     }
+}
+
+/// Every deployment of a file.
+fn listed(documents: &Documents, origin: &Origin) -> Vec<Deployment> {
+    let mut all = Vec::new();
+    documents.list(&mut |deployment, kind| {
+        all.push(Deployment {
+            schema: Deployment::SCHEMA.to_owned(),
+            input: origin.input.clone(),
+            path: origin.path.clone(),
+            deployment,
+            deployment_kind: kind.to_owned(),
+        });
+    });
+    all
 }

@@ -3,9 +3,11 @@
 //! Each of the nine named attack paths occurs once. Beside them stand six machines that look alike
 //! but for one condition: not vulnerable, closed by a firewall, a key under a passphrase, a
 //! signature that has expired, an access key that was switched off, a target that is stopped.
+//! And four cloud deployments, of which two hold a secret.
 
 mod aws;
 mod azure;
+mod deployment;
 mod gcp;
 
 use super::disk::{self, DiskError};
@@ -58,6 +60,12 @@ pub fn build(seed: &str) -> Result<Vec<File>, DiskError> {
                 bytes: text.into_bytes(),
             });
         }
+    }
+    for (name, text) in deployment::build(&mut stream) {
+        files.push(File {
+            path: name.to_owned(),
+            bytes: text.into_bytes(),
+        });
     }
     files.push(File {
         path: "inventory/images.csv".to_owned(),

@@ -18,6 +18,7 @@ mod catalogue;
 mod commands;
 mod containers;
 mod damage;
+mod deployments;
 mod encodings;
 mod engines;
 mod errors;

@@ -14,7 +14,7 @@ use keydredge::finding::fingerprint::Key;
 use keydredge::rule::load::catalogue;
 use keydredge::scan::choice::Engines;
 use keydredge::scan::input::{Input, Treatment};
-use keydredge::scan::{self, Outcome, Plan, Progress};
+use keydredge::scan::{self, Deployments, Outcome, Plan, Progress};
 use keydredge::specimen::disk;
 
 /// Searches on the processor but behaves like a device: several chunks are in flight, and it is
@@ -120,6 +120,7 @@ impl Desk {
             reveal: false,
             include_suppressed: true,
             max_depth: 4,
+            deployments: Deployments::No,
         };
         let mut found = Vec::new();
         let mut report = |finding| {

@@ -58,6 +58,9 @@ const ANYWHERE: &[&str] = &[
     "****",
     "....",
     "\u{2022}\u{2022}",
+    // So Terraform shows what it does not.
+    "(sensitive",
+    "(known after apply",
 ];
 
 /// Openings of references that a program fills in, wherever they stand in a value.
@@ -73,6 +76,14 @@ const TEMPLATE_ANYWHERE: &[&str] = &[
     "[parameters(",
     "[variables(",
     "[concat(",
+    "[format(",
+    "[reference(",
+    "[list",
+    "[if(",
+    "[base64(",
+    "[tostring(",
+    "[uniquestring(",
+    "listkeys(",
     "!ref ",
     "!sub ",
     "!getatt ",
@@ -171,6 +182,8 @@ mod tests {
             "********",
             "REDACTED",
             "null",
+            "(sensitive value)",
+            "(known after apply)",
         ] {
             assert_eq!(reason(text.as_bytes()), Some("placeholder"), "{text}");
         }
@@ -182,6 +195,8 @@ mod tests {
             "$DB_PASS",
             "__PASSWORD__",
             "[parameters('pw')]",
+            "[listKeys(variables('id'), '2023-01-01').keys[0].value]",
+            "{{resolve:secretsmanager:db:SecretString:password}}",
             "$env:PW",
             "#{pw}#",
             "os.environ['PW']",

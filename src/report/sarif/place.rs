@@ -128,7 +128,8 @@ fn region(finding: &Finding) -> Map<String, Value> {
     region
 }
 
-/// Partition, file system, inode, the way through decoders, and the pointer into a document.
+/// Partition, file system, inode, the way through decoders; deployment, resource and the pointer into
+/// a document.
 fn logical(place: &Occurrence) -> Vec<Value> {
     let input = visible(&place.input);
     let mut all = Vec::new();
@@ -153,6 +154,14 @@ fn logical(place: &Occurrence) -> Vec<Value> {
         forensic.clone(),
         format!("{input}:{forensic}"),
     );
+    if let Some(deployment) = &place.deployment {
+        let deployment = visible(deployment);
+        add("deployment", deployment.clone(), deployment);
+    }
+    if let Some(resource) = &place.resource {
+        let resource = visible(resource);
+        add("resource", resource.clone(), resource);
+    }
     if let Some(pointer) = &place.pointer {
         let pointer = visible(pointer);
         add(

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Cloud, Machine, Stream, expand, file, pair, printed};
 
-const ACCOUNT: &str = "210987654321";
+pub(super) const ACCOUNT: &str = "210987654321";
 
 fn uid(id: &str) -> String {
     format!("arn:aws:ec2:eu-west-1:{ACCOUNT}:instance/{id}")
@@ -35,7 +35,7 @@ fn database(name: &str) -> Value {
     })
 }
 
-fn host(name: &str) -> String {
+pub(super) fn host(name: &str) -> String {
     format!("{name}.c9akciq32abc.eu-west-1.rds.amazonaws.com")
 }
 

@@ -7,7 +7,7 @@ use super::{Cloud, Machine, Stream, expand, file, pair, printed, protected_pair}
 const GROUP: &str =
     "/subscriptions/0b1c7d2e-0000-4000-8000-5f1a2b3c4d5e/resourceGroups/fleet/providers";
 
-fn id(kind: &str, name: &str) -> String {
+pub(super) fn id(kind: &str, name: &str) -> String {
     format!("{GROUP}/{kind}/{name}")
 }
 

@@ -147,11 +147,11 @@ fn recommendations_count_resources_and_findings() {
             ),
             (
                 "Azure Resource Manager deployments should have secrets findings resolved",
-                [0; 4]
+                [1, 1, 0, 1]
             ),
             (
                 "AWS CloudFormation Stack should have secrets findings resolved",
-                [0; 4]
+                [1, 1, 0, 1]
             ),
         ]
     );
@@ -164,7 +164,7 @@ fn recommendations_count_resources_and_findings() {
         scores.is_sorted_by(|one, two| one >= two),
         "{scores:?}: ordered by the sum shown"
     );
-    assert_eq!(scores.len(), 14);
+    assert_eq!(scores.len(), 16);
     for finding in &findings {
         let steps = finding["steps"].as_str().unwrap();
         assert!(
@@ -216,6 +216,59 @@ fn the_inventory_shows_the_secrets_of_a_machine_with_their_keys_and_targets() {
         ran.stderr.contains("no asset is called `nobody`"),
         "{}",
         ran.stderr
+    );
+}
+
+/// Beside each of the two that hold a secret stands one that keeps it out.
+#[test]
+fn deployments_stand_in_the_inventory_and_lead_to_what_their_secrets_open() {
+    let fleet = Fleet::new();
+    let assets = fleet.ask(&["inventory"]);
+    let mut found: Vec<(&str, &str, i64)> = assets
+        .iter()
+        .filter(|row| row["kind"] == "deployment")
+        .map(|row| {
+            let text = |name: &str| row[name].as_str().unwrap();
+            (
+                text("service"),
+                text("name"),
+                row["secrets"].as_i64().unwrap(),
+            )
+        })
+        .collect();
+    found.sort_unstable();
+    assert_eq!(
+        found,
+        [
+            ("arm.deployment", "shop", 1),
+            ("arm.deployment", "web", 0),
+            ("cfn.stack", "network", 0),
+            ("cfn.stack", "shop", 1),
+        ]
+    );
+    let extras = fleet.ask(&["paths", "--show", "extras"]);
+    let mut places: Vec<(String, String)> = extras
+        .iter()
+        .filter(|row| row["scenario"] == "X4")
+        .map(|row| {
+            let location = row["location"].as_str().unwrap();
+            let pointer = location.rsplit(' ').next().unwrap();
+            (pointer.to_owned(), end(row["target"].as_str().unwrap()))
+        })
+        .collect();
+    places.sort();
+    assert_eq!(
+        places,
+        [
+            (
+                "/Stacks/0/Parameters/1/ParameterValue".to_owned(),
+                "shop".to_owned()
+            ),
+            (
+                "/properties/outputs/logs/value".to_owned(),
+                "acmelogs".to_owned()
+            ),
+        ]
     );
 }
 
