@@ -207,10 +207,7 @@ mod tests {
     use super::*;
 
     fn pointer_of(text: &str, needle: &str) -> Option<String> {
-        let (tree, ..) = read(text.as_bytes());
-        let position = text.find(needle).unwrap();
-        let (item, is_text) = Document::new(text.as_bytes(), &tree).at(position)?;
-        is_text.then(|| item.pointer())
+        read(text.as_bytes()).0.pointer_of(text, needle)
     }
 
     #[test]

@@ -156,6 +156,16 @@ impl Tree {
     }
 }
 
+#[cfg(test)]
+impl Tree {
+    /// The pointer to the text that a needle lies in.
+    pub(super) fn pointer_of(&self, text: &str, needle: &str) -> Option<String> {
+        let position = text.find(needle).unwrap();
+        let (item, is_text) = Document::new(text.as_bytes(), self).at(position)?;
+        is_text.then(|| item.pointer())
+    }
+}
+
 /// A tree with the bytes that it was read from.
 #[derive(Clone, Copy)]
 pub(super) struct Document<'d> {

@@ -197,10 +197,7 @@ mod tests {
     use super::*;
 
     fn pointer_of(text: &str, needle: &str) -> Option<String> {
-        let (tree, ..) = read(text.as_bytes());
-        let position = text.find(needle).unwrap();
-        let (item, is_text) = Document::new(text.as_bytes(), &tree).at(position)?;
-        is_text.then(|| item.pointer())
+        read(text.as_bytes()).0.pointer_of(text, needle)
     }
 
     const STACK: &str = "---\n# é a remark: in-remark\nA:\n  'b/c':\n  - x\n  - {k: [1, 'flow']}\n  - d: \"é quoted\"\n    e: |\n      first\n      second\n\n    f: !Sub >-\n      folded ${x}\n      onwards\nG: &g\n  h: anchored\nI: *g\n? J\n: K\n";

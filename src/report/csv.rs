@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn every_column_has_a_name() {
         let mut out = Vec::new();
-        let cells = [const { Value::Null }; 32];
+        let cells = [const { Value::Null }; 34];
         line(&cells, &mut out).unwrap();
         let commas = out.iter().filter(|byte| **byte == b',').count();
         assert_eq!(commas + 1, COLUMNS.len());

@@ -117,6 +117,13 @@ impl Faults {
     }
 }
 
+/// Every type was tried ten times or more.
+#[track_caller]
+fn ten_each(tried: &BTreeMap<&str, usize>) {
+    let enough = tried.values().all(|tried| *tried >= 10);
+    assert!(tried.len() == 52 && enough, "{tried:?}");
+}
+
 fn told(known: &Known) -> String {
     let told = known
         .iter()
@@ -175,10 +182,7 @@ fn every_type_is_found_in_every_kind_of_file() {
         }
     }
     faults.none();
-    assert!(
-        tried.len() == 52 && tried.values().all(|tried| *tried >= 10),
-        "{tried:?}"
-    );
+    ten_each(&tried);
 }
 
 #[test]
@@ -311,10 +315,7 @@ fn near_misses_of_every_type_are_found_in_no_kind_of_file() {
         }
     }
     faults.none();
-    assert!(
-        tried.len() == 52 && tried.values().all(|tried| *tried >= 10),
-        "{tried:?}"
-    );
+    ten_each(&tried);
 }
 
 #[test]

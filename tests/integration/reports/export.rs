@@ -18,7 +18,7 @@ fn the_findings_of_a_case_are_those_of_its_scans_with_their_status() {
     let (summary, findings) = all.split_last().unwrap();
     assert_eq!(summary["schema"], "keydredge.summary/1");
     assert_eq!(summary["findings"], findings.len());
-    assert_eq!(findings.len(), 14);
+    assert_eq!(findings.len(), 16);
     let scanned = fleet
         .desk
         .keydredge_with_key(&[0; 32])
@@ -196,7 +196,7 @@ fn the_files_of_a_fleet_are_dfxml() {
         .iter()
         .map(|object| children(object, "kd:finding").len())
         .sum();
-    assert_eq!(found, 14);
+    assert_eq!(found, 16);
     let images: BTreeSet<&str> = objects
         .iter()
         .map(|object| children(object, "kd:image")[0][2].as_str().unwrap())
