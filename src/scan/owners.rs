@@ -5,13 +5,15 @@
 //! part of the scan's time, so findings still appear while the scan runs, and an image with
 //! millions of files is not swept for each of them.
 
+use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::restored::Restored;
 use crate::finding::label::labels_of;
 use crate::finding::{Finding, Place};
-use crate::volume::attribute::{Asked, Owner, Whose, attribute_known};
+use crate::volume::attribute::{Asked, Owner, State, Whose, attribute_known};
 use crate::volume::{Content, Volumes};
 
 /// The first batch is asked about after this time.
@@ -27,6 +29,17 @@ pub(super) struct Owners {
     volumes: Arc<Volumes>,
     waiting: Vec<(Finding, Option<Whose>)>,
     due: Instant,
+    /// By fingerprint, where the second pass found secrets of deleted files.
+    deleted: HashMap<String, Vec<Remains>>,
+    /// Findings, not counting suppressed ones, that were left out because they repeat one of these.
+    pub(super) repeated: u64,
+}
+
+/// A secret of a deleted file that the second pass put together.
+struct Remains {
+    inode: Option<u64>,
+    partition: Option<u32>,
+    places: Vec<Range<u64>>,
 }
 
 impl Owners {
@@ -35,6 +48,8 @@ impl Owners {
             volumes,
             waiting: Vec::new(),
             due: Instant::now() + FIRST,
+            deleted: HashMap::new(),
+            repeated: 0,
         }
     }
 
@@ -67,8 +82,51 @@ impl Owners {
         for (finding, owners) in findings.iter_mut().zip(owners) {
             tell(finding, owners);
         }
+        let mut files = asked.into_iter().map(|asked| asked.file);
+        findings.retain(|finding| !self.repeats(finding, files.next().flatten()));
         self.due = Instant::now() + started.elapsed() * PATIENCE;
         findings
+    }
+
+    /// Whether the pass over the disk found what the second pass put together already: a block of a
+    /// deleted file that shows the secret as it is. Only its owners tell: if a file that is there
+    /// has the block now, the secret is that file's too.
+    fn repeats(&mut self, finding: &Finding, file: Option<Whose>) -> bool {
+        let place = &finding.occurrence;
+        let lies = place.offset..place.offset.saturating_add(place.length);
+        match file {
+            Some(file) if file.deleted => {
+                let pieces = place.pieces.iter();
+                let pieces = pieces.map(|piece| piece.offset..piece.offset + piece.length);
+                let mut places: Vec<Range<u64>> = pieces.collect();
+                if places.is_empty() {
+                    places.push(lies);
+                }
+                let remains = Remains {
+                    inode: place.inode,
+                    partition: place.partition,
+                    places,
+                };
+                let known = self.deleted.entry(finding.fingerprint.clone());
+                known.or_default().push(remains);
+                return false;
+            }
+            Some(_) => return false,
+            None => {}
+        }
+        let is_deleted = place.state.as_deref() == Some(State::Deleted.name());
+        let known = self.deleted.get(&finding.fingerprint);
+        let repeats = is_deleted
+            && known.into_iter().flatten().any(|remains| {
+                remains.inode == place.inode
+                    && remains.partition == place.partition
+                    && remains
+                        .places
+                        .iter()
+                        .any(|range| range.contains(&lies.start))
+            });
+        self.repeated += u64::from(repeats && finding.suppressed.is_none());
+        repeats
     }
 
     /// What the disk should hold and does not.

@@ -180,6 +180,7 @@ impl<'a> Sink<'a> {
         self.finish()?;
         if let Some(mut owners) = self.owners.take() {
             let found = owners.settle();
+            self.totals.findings -= owners.repeated;
             self.report(found)?;
         }
         Ok(())
@@ -247,6 +248,7 @@ impl<'a> Sink<'a> {
                 self.finish()?;
                 if let Some(mut owners) = self.owners.take() {
                     let found = owners.settle();
+                    self.totals.findings -= owners.repeated;
                     self.report(found)?;
                     self.totals.incomplete |= !owners.missing().is_empty();
                     self.totals.warnings.extend_from_slice(owners.missing());

@@ -239,12 +239,14 @@ fn secrets_that_ntfs_compressed_or_cut_up_are_found() {
     )
     .unwrap();
     // A block that does not compress lies on the disk as it is: both passes see what is in it.
-    let mut noisy = with_secret(65_536, 22_000, "noisy");
     let mut noise = Stream::new("noise");
-    for around in [20_480..21_900, 22_100..24_576] {
-        noise.fill(&mut noisy[around]);
+    for (name, secret) in [("noisy.bin", "noisy"), ("gone.bin", "gone noisy")] {
+        let mut noisy = with_secret(65_536, 22_000, secret);
+        for around in [20_480..21_900, 22_100..24_576] {
+            noise.fill(&mut noisy[around]);
+        }
+        std::fs::write(folder.join(name), &noisy).unwrap();
     }
-    std::fs::write(folder.join("noisy.bin"), &noisy).unwrap();
     // Somewhere in these the end of a sector cuts the secret.
     for at in 0..12 {
         let text = with_secret(500, 40 + at * 35, &format!("resident {at}"));
@@ -258,7 +260,9 @@ fn secrets_that_ntfs_compressed_or_cut_up_are_found() {
         file.write_all(block).unwrap();
     }
     drop(file);
-    std::fs::remove_file(folder.join("gone.txt")).unwrap();
+    for gone in ["gone.txt", "gone.bin"] {
+        std::fs::remove_file(folder.join(gone)).unwrap();
+    }
     mounted.unmount();
 
     let ran = scan(&desk, &image);
@@ -275,10 +279,18 @@ fn secrets_that_ntfs_compressed_or_cut_up_are_found() {
     assert_eq!(places, [150_000, 151_000]);
     is_at(&only(&ran, "gone"), "/comp/gone.txt", 70_000, "deleted");
     is_at(&only(&ran, "noisy"), "/comp/noisy.bin", 22_000, "allocated");
+    is_at(
+        &only(&ran, "gone noisy"),
+        "/comp/gone.bin",
+        22_000,
+        "deleted",
+    );
+    assert_eq!(ran.summary().findings, ran.findings().len() as u64);
     let bytes = std::fs::read(&image).unwrap();
-    let noisy = github("noisy");
-    let plain = memchr::memmem::find_iter(&bytes, &noisy).count();
-    assert_eq!(plain, 1, "the block was compressed");
+    for noisy in ["noisy", "gone noisy"] {
+        let plain = memchr::memmem::find_iter(&bytes, &github(noisy)).count();
+        assert_eq!(plain, 1, "the block was compressed");
+    }
     let mut cut = 0;
     for at in 0..12 {
         let found = only(&ran, &format!("resident {at}"));
