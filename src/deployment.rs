@@ -2,8 +2,8 @@
 //!
 //! A deployment is searched as any other file is: by the same anchors, in chunks, without a look
 //! at what it means. Only then, hits first, the document (of JSON Lines: the line) that holds a
-//! finding is read, into a [tree](tree::Tree) whose values know their places; the value that holds
-//! the finding gives the JSON pointer, and the objects around it say [what they are](kind).
+//! finding is read, into a tree whose values know their places; the value that holds
+//! the finding gives the JSON pointer, and the objects around it say what they are.
 //!
 //! What no search of the bytes can see, because the document writes it differently, is decoded and
 //! searched beside it ([`hidden`]).

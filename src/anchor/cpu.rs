@@ -6,7 +6,7 @@
 //! 1. a byte filter lists the positions where a window of some literal may lie;
 //! 2. a look-up by hash thins the list out and compares what is left with the literals;
 //! 3. if there are many, long literals are left out of both and looked up by hash at every fourth
-//!    position ([`sampled`]);
+//!    position;
 //! 4. the 16-byte blocks that lie wholly in the class of a run lead to the run around them.
 //!
 //! What goes over all positions is written once per [`Tier`]; which of them runs is decided when the
