@@ -75,6 +75,17 @@ pub struct Imported {
 /// Where readers put what they read.
 type Records = Vec<Record>;
 
+/// What an inventory says of a thing, unless it leaves one of the two empty.
+fn fact(records: &mut Records, subject: &str, kind: &'static str, object: &str) {
+    if !subject.is_empty() && !object.is_empty() {
+        records.push(Record::Fact {
+            subject: subject.to_owned(),
+            kind,
+            object: object.to_owned(),
+        });
+    }
+}
+
 /// A finding's place in a deployment, wherever the record says so.
 #[derive(Deserialize)]
 struct Outer {

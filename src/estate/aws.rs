@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::json::{deep_text, is_anywhere, list, need, number, protocol, text};
-use super::{Records, ssh};
+use super::{Records, fact, ssh};
 use crate::case::record::{Asset, Record};
 
 /// Confidence that an instance still accepts the key pair it was started with.
@@ -56,16 +56,6 @@ pub(super) fn element(name: &str, value: &Value, records: &mut Records) -> Resul
         "configurationItems" => item(value, records),
         "Groups" | "GroupDetailList" | "Policies" => Ok(()),
         _ => Err("neither its list nor its fields are known".to_owned()),
-    }
-}
-
-fn fact(records: &mut Records, subject: &str, kind: &'static str, object: &str) {
-    if !subject.is_empty() && !object.is_empty() {
-        records.push(Record::Fact {
-            subject: subject.to_owned(),
-            kind,
-            object: object.to_owned(),
-        });
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::json::{deep_text, is_anywhere, list, need, ports, protocol, text};
-use super::{Records, ssh};
+use super::{Records, fact, ssh};
 use crate::case::findings::login_of;
 use crate::case::record::{Asset, Record};
 
@@ -101,16 +101,6 @@ fn asset(id: &str, kind: &'static str, service: &str, value: &Value) -> Asset {
         region: text(value, "location").to_owned(),
         sensitive,
         ..Asset::default()
-    }
-}
-
-fn fact(records: &mut Records, subject: &str, kind: &'static str, object: &str) {
-    if !subject.is_empty() && !object.is_empty() {
-        records.push(Record::Fact {
-            subject: subject.to_owned(),
-            kind,
-            object: object.to_owned(),
-        });
     }
 }
 

@@ -49,16 +49,12 @@ pub struct Btrfs {
 impl Btrfs {
     /// Opens the file system that a volume begins with; `None` if it is not one of these.
     pub fn open(part: &Part) -> Option<Result<Self, VolumeError>> {
-        let warnings = Warnings::default();
-        let found = Superblock::find(part, &warnings)?;
-        Some(found.map(|fs| Self::with(part, fs, warnings)))
+        Superblock::open(part, Self::with)
     }
 
     /// Opens a file system whose beginning is lost by a copy of its superblock.
     pub fn open_copy(part: &Part) -> Option<Result<Self, VolumeError>> {
-        let warnings = Warnings::default();
-        let fs = Superblock::find_copy(part, &warnings)?;
-        Some(Ok(Self::with(part, fs, warnings)))
+        Superblock::open_copy(part, Self::with).map(Ok)
     }
 
     fn with(part: &Part, fs: Superblock, warnings: Warnings) -> Self {

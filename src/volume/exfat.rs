@@ -217,17 +217,17 @@ impl FileSystem for ExFat {
         let mut found = Vec::new();
         self.walk(&mut |entry, parent| {
             let node = self.number_at(entry.at);
-            if entry.is_directory {
-                directories.add(node, parent, &entry.name, entry.deleted);
+            let is_wanted = wanted.contains(&node);
+            if !entry.is_directory && !is_wanted {
+                return;
             }
-            if wanted.contains(&node) {
-                found.push(path::Entry {
-                    node,
-                    parent,
-                    name: entry.name.clone(),
-                    deleted: entry.deleted,
-                });
-            }
+            let named = path::Entry {
+                node,
+                parent,
+                name: entry.name.clone(),
+                deleted: entry.deleted,
+            };
+            directories.take(named, entry.is_directory, is_wanted, &mut found);
         });
         // A number is a place, which a deleted entry has to itself.
         directories.names(wanted, found, |_| false)

@@ -63,6 +63,22 @@ impl Directories {
         }
     }
 
+    /// Takes an entry: a directory's is remembered, and one that names a wanted file is kept.
+    pub(super) fn take(
+        &mut self,
+        entry: Entry,
+        is_directory: bool,
+        is_wanted: bool,
+        found: &mut Vec<Entry>,
+    ) {
+        if is_directory {
+            self.add(entry.node, entry.parent, &entry.name, entry.deleted);
+        }
+        if is_wanted {
+            found.push(entry);
+        }
+    }
+
     /// The path of `name` in the directory `parent`, and whether a directory on the way was deleted
     /// or is not known.
     #[must_use]

@@ -55,6 +55,23 @@ pub(super) trait CopiedSuperblock: Sized {
         Some(copy)
     }
 
+    /// Opens the file system that a volume begins with; `None` if it is not one of these.
+    fn open<F>(
+        part: &Part,
+        with: impl FnOnce(&Part, Self, Warnings) -> F,
+    ) -> Option<Result<F, VolumeError>> {
+        let warnings = Warnings::default();
+        let found = Self::find(part, &warnings)?;
+        Some(found.map(|found| with(part, found, warnings)))
+    }
+
+    /// Opens a file system whose beginning is lost by a copy of its superblock.
+    fn open_copy<F>(part: &Part, with: impl FnOnce(&Part, Self, Warnings) -> F) -> Option<F> {
+        let warnings = Warnings::default();
+        let found = Self::find_copy(part, &warnings)?;
+        Some(with(part, found, warnings))
+    }
+
     /// Warns of features that the reader does not know.
     fn warn_of_unknown(features: u64, warnings: &Warnings) {
         if features != 0 {

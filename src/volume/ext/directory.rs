@@ -62,18 +62,14 @@ impl Ext {
                     return;
                 }
                 let name = text(entry.name);
-                if is_directory {
-                    directories.add(node, inode.id(), &name, deleted);
-                }
-                if is_wanted && !(is_directory && (node.0 == ROOT || matches!(&*name, "." | "..")))
-                {
-                    found.push(path::Entry {
-                        node,
-                        parent: inode.id(),
-                        name,
-                        deleted,
-                    });
-                }
+                let is_itself = is_directory && (node.0 == ROOT || matches!(&*name, "." | ".."));
+                let named = path::Entry {
+                    node,
+                    parent: inode.id(),
+                    name,
+                    deleted,
+                };
+                directories.take(named, is_directory, is_wanted && !is_itself, &mut found);
             });
         });
         // Of a number that is in use again, an old name tells of another file.
