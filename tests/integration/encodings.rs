@@ -21,7 +21,7 @@ const SPECIMENS: &[(&str, &str)] = &[
     ("ssh-pkcs1-rsa", "ssh-private-key"),
 ];
 
-fn utf16(text: &str, low_first: bool) -> Vec<u8> {
+pub(crate) fn utf16(text: &str, low_first: bool) -> Vec<u8> {
     let order = if low_first {
         u16::to_le_bytes
     } else {

@@ -98,11 +98,7 @@ fn fragmented(desk: &Desk, files: &[(&str, Vec<u8>)], removed: &[&str]) -> PathB
     }
     let image = desk.path("ext.img");
     blank(&image, 4 << 20);
-    let (shown, root) = (image.to_str().unwrap(), tree.to_str().unwrap());
-    let options = [
-        "-q", "-F", "-t", "ext4", "-b", "1024", "-m", "0", "-d", root, shown,
-    ];
-    run("mke2fs", &options);
+    ext4(&image, &tree, &["-b", "1024", "-m", "0"]);
     // What is left is taken, so that later files find only the holes.
     let fill = desk.file("fill", filler(8 << 20));
     let mut script = format!("write {} filler\n", fill.display());
@@ -117,8 +113,27 @@ fn fragmented(desk: &Desk, files: &[(&str, Vec<u8>)], removed: &[&str]) -> PathB
         script.push_str(&format!("rm {name}\n"));
     }
     let script = desk.file("script", script);
-    run("debugfs", &["-w", "-f", script.to_str().unwrap(), shown]);
+    run(
+        "debugfs",
+        &[
+            "-w",
+            "-f",
+            script.to_str().unwrap(),
+            image.to_str().unwrap(),
+        ],
+    );
     image
+}
+
+/// Keeps small files inside their inodes.
+const INLINE: [&str; 4] = ["-O", "inline_data", "-I", "256"];
+
+/// Makes an ext4 of a directory.
+fn ext4(image: &Path, tree: &Path, options: &[&str]) {
+    let mut all = vec!["-q", "-F", "-t", "ext4"];
+    all.extend(options);
+    all.extend(["-d", tree.to_str().unwrap(), image.to_str().unwrap()]);
+    run("mke2fs", &all);
 }
 
 #[test]
@@ -183,21 +198,7 @@ fn a_secret_between_the_two_parts_of_an_inode_is_found() {
     std::fs::write(tree.join("deep/tiny.env"), with_secret(120, 45, "tiny")).unwrap();
     let image = desk.path("inline.img");
     blank(&image, 4 << 20);
-    let (shown, root) = (image.to_str().unwrap(), tree.to_str().unwrap());
-    let options = [
-        "-q",
-        "-F",
-        "-t",
-        "ext4",
-        "-O",
-        "inline_data",
-        "-I",
-        "256",
-        "-d",
-        root,
-        shown,
-    ];
-    run("mke2fs", &options);
+    ext4(&image, &tree, &INLINE);
     let ran = scan(&desk, &image);
     let tiny = only(&ran, "tiny");
     is_at(&tiny, "/deep/tiny.env", 45, "allocated");

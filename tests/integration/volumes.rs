@@ -15,6 +15,7 @@ mod oracle;
 mod table;
 mod xfs;
 
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
@@ -105,4 +106,18 @@ fn owners(volumes: &Volumes, offsets: &[u64]) -> Vec<Vec<Owner>> {
 /// An empty file of this length.
 pub fn blank(path: &Path, len: u64) {
     std::fs::File::create(path).unwrap().set_len(len).unwrap();
+}
+
+/// The paths of all files that have runs, more than so many.
+#[track_caller]
+fn paths(volumes: &Volumes, more_than: usize) -> BTreeSet<String> {
+    let mut nodes = HashSet::new();
+    let reader = reader(volumes);
+    reader.runs(&mut |run| {
+        nodes.insert(run.node);
+    });
+    let names = reader.names(&nodes).into_iter();
+    let paths: BTreeSet<_> = names.map(|name| name.path).collect();
+    assert!(paths.len() > more_than);
+    paths
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use keydredge::finding::Finding;
 use keydredge::specimen::{Stream, disk};
 
-use super::{blank, filler, run};
+use super::{INLINE, blank, ext4, filler, run};
 use crate::fixture::Desk;
 
 /// What a finding is, wherever the files lie.
@@ -41,24 +41,11 @@ fn a_disk_gives_all_that_its_files_give() {
     let image = desk.path("disk.img");
     blank(&image, 64 << 20);
     let (shown, root) = (image.to_str().unwrap(), tree.to_str().unwrap());
-    let options = [
-        "-q",
-        "-F",
-        "-t",
-        "ext4",
-        "-b",
-        "1024",
-        "-N",
-        "4096",
-        "-O",
-        "inline_data",
-        "-I",
-        "256",
-        "-d",
-        root,
-        shown,
-    ];
-    run("mke2fs", &options);
+    ext4(
+        &image,
+        &tree,
+        &[&["-b", "1024", "-N", "4096"], &INLINE[..]].concat(),
+    );
     // More of the same, into holes.
     let hole = desk.file("hole", filler(900));
     let fill = desk.file("fill", filler(80 << 20));

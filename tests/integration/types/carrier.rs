@@ -3,6 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::encodings::utf16;
+
 /// Writes a setting of this name and value.
 type Writer = fn(&str, &str) -> Vec<u8>;
 
@@ -173,13 +175,4 @@ fn percent(text: &str) -> String {
 fn secret_of(text: &str, lead: usize) -> Vec<u8> {
     let encoded = STANDARD.encode(format!("{}{text}", " ".repeat(lead)));
     format!("apiVersion: v1\ndata:\n  config: {encoded}\nkind: Secret\n").into_bytes()
-}
-
-fn utf16(text: &str, low_first: bool) -> Vec<u8> {
-    let order = if low_first {
-        u16::to_le_bytes
-    } else {
-        u16::to_be_bytes
-    };
-    text.encode_utf16().flat_map(order).collect()
 }

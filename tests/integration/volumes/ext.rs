@@ -1,6 +1,6 @@
 //! ext2, ext3 and ext4, deliberately fragmented.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use keydredge::volume::{Encoded, Volumes};
 
 use super::mark::{self, Marked};
 use super::oracle::{self, samples};
-use super::{blank, open, owners, reader, run, run_with, stdout};
+use super::{blank, open, owners, paths, reader, run, run_with, stdout};
 use crate::fixture::Desk;
 
 /// An image and what is in it.
@@ -314,7 +314,7 @@ fn a_lost_superblock_is_replaced_by_its_copy() {
         // Two groups, so that there is a copy.
         let len = block * block * 8 + (8 << 20);
         let made = make("ext4", block, len, &[]);
-        let whole = owner_paths(&open(&made.path));
+        let whole = paths(&open(&made.path), 100);
         for (first, damage) in [(0x400 + 4, 0xee), (0, 0)] {
             let mut file = OpenOptions::new().write(true).open(&made.path).unwrap();
             file.seek(SeekFrom::Start(first)).unwrap();
@@ -323,20 +323,7 @@ fn a_lost_superblock_is_replaced_by_its_copy() {
             let volumes = open(&made.path);
             let warnings = reader(&volumes).warnings();
             assert!(warnings[0].contains("its copy at 0x"), "{warnings:?}");
-            assert_eq!(owner_paths(&volumes), whole);
+            assert_eq!(paths(&volumes, 100), whole);
         }
     }
-}
-
-/// The paths of all files that have runs.
-fn owner_paths(volumes: &Volumes) -> BTreeSet<String> {
-    let mut nodes = HashSet::new();
-    let reader = reader(volumes);
-    reader.runs(&mut |run| {
-        nodes.insert(run.node);
-    });
-    let names = reader.names(&nodes).into_iter();
-    let paths: BTreeSet<_> = names.map(|name| name.path).collect();
-    assert!(paths.len() > 100);
-    paths
 }
