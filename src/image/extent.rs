@@ -66,8 +66,9 @@ pub enum Stored {
     Nowhere,
 }
 
-/// How many table entries one byte of a file may stand for: the smallest is a bit of a bitmap.
-const ENTRIES_PER_BYTE: u64 = 8;
+/// How many table entries one byte of a file may stand for: the densest table, that of 32
+/// subclusters in 16 bytes, has two.
+const ENTRIES_PER_BYTE: u64 = 2;
 
 /// The pieces of an image in ascending order, with their positions. Ends in a lost piece if the
 /// tables turn out to be endless.

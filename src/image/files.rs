@@ -185,6 +185,13 @@ impl Files {
         self.get(file).map_or(&[], |file| file.map.bytes())
     }
 
+    /// How many entries of `entry` bytes a file can hold of a table at `at`. What a table promises
+    /// beyond them is lost in one piece, however many entries it claims to have.
+    pub(super) fn entries(&self, file: usize, at: u64, entry: u64) -> u64 {
+        let room = self.len(file).saturating_sub(at);
+        room.checked_div(entry).unwrap_or(0)
+    }
+
     /// The bytes of a file from `at` on, at most `len` of them.
     pub(super) fn slice(&self, file: usize, at: u64, len: u64) -> &[u8] {
         let bytes = self.bytes(file);

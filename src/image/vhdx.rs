@@ -101,7 +101,7 @@ pub(super) fn open(files: &mut Files, file: usize, depth: u32) -> Result<Opened,
             ratio,
             sector,
             bat_at: bat.0,
-            bat_entries: bat.1 / 8,
+            bat_entries: (bat.1 / 8).min(files.entries(file, bat.0, 8)),
             log,
             parent,
             differencing,
@@ -368,8 +368,12 @@ impl Mapping for Vhdx {
     fn piece_at(&self, files: &Files, at: u64) -> Piece {
         let cell = Cell::of(at, self.block);
         let bitmaps = cell.index.checked_div(self.ratio).unwrap_or(0);
-        let Some((state, block_at)) = self.entry(files, cell.index.saturating_add(bitmaps)) else {
-            return Piece::lost(cell.left, "the block table of the container ends before it");
+        let index = cell.index.saturating_add(bitmaps);
+        if index >= self.bat_entries {
+            return Piece::lost(u64::MAX, "the block table of the container ends before it");
+        }
+        let Some((state, block_at)) = self.entry(files, index) else {
+            return Piece::lost(cell.left, "its entry in the block table could not be read");
         };
         match state {
             FULLY_PRESENT => Piece::file(cell.left, self.file, block_at.saturating_add(cell.skip)),

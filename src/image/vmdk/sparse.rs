@@ -166,7 +166,12 @@ impl Sparse {
         let table = Cell::of(at, self.grain.saturating_mul(self.table_entries));
         let Some(table_at) = self.entry(files, self.directory_at, table.index) else {
             let why = "the container ends within its grain directory";
-            return Grain::Own(Piece::lost(table.left, why));
+            let held = files.entries(self.file, self.directory_at, 4);
+            let len = match table.index < held {
+                true => table.left,
+                false => u64::MAX,
+            };
+            return Grain::Own(Piece::lost(len, why));
         };
         if table_at == 0 {
             return Grain::Below(table.left);
@@ -175,7 +180,10 @@ impl Sparse {
         let index = cell.index.checked_rem(self.table_entries).unwrap_or(0);
         match self.entry(files, table_at, index) {
             None => Grain::Own(Piece::lost(
-                cell.left,
+                match index < files.entries(self.file, table_at, 4) {
+                    true => cell.left,
+                    false => table.left,
+                },
                 "the container ends before a grain table",
             )),
             Some(0) => Grain::Below(cell.left),
