@@ -6,7 +6,8 @@
 #     tests/fuzz.sh --keep [TARGET..]         keeps what was found worth keeping in tests/fuzz/corpus
 #
 # Needs a C++ compiler for libFuzzer, and no nightly toolchain: the compiler's own passes count
-# coverage. Everything it makes lies in target/fuzz; CARGO_TARGET_DIR may name another place.
+# coverage. Everything it makes but the program lies in target/fuzz; CARGO_TARGET_DIR may name another
+# place than target.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -27,12 +28,14 @@ else
         rules inventories)
 fi
 
-work=${CARGO_TARGET_DIR:-$PWD/target}/fuzz
-# The same versions of everything as in the program.
+target=${CARGO_TARGET_DIR:-$PWD/target}
+work=$target/fuzz
+# The same versions of everything as in the program, and in the same place: what others wrote is
+# built once for both.
 cp Cargo.lock tests/fuzz/Cargo.lock
 RUSTC_WRAPPER=$PWD/tests/fuzz/rustc.sh cargo build --quiet --release \
-    --manifest-path tests/fuzz/Cargo.toml --target-dir "$work"
-export program=$work/release/keydredge-fuzz
+    --manifest-path tests/fuzz/Cargo.toml --target-dir "$target"
+export program=$target/release/keydredge-fuzz
 export work seconds
 
 # What an input names must be found again by another run: bases are ordered by name.
