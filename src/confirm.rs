@@ -265,20 +265,21 @@ impl Confirmer {
         };
         for hit in hits {
             for user in self.anchors.users(hit.anchor) {
-                let confirmed = self.confirm_hit(chunk, hit.at.index(), *user, &mut tally);
-                found.extend(confirmed);
+                found.extend(self.confirm_hit(chunk, *hit, *user, &mut tally));
             }
         }
         tally
     }
 
-    fn confirm_hit(
+    /// Confirms a hit for one of the rules that its anchor may begin, and counts the candidates.
+    pub fn confirm_hit(
         &self,
         chunk: &Chunk,
-        at: usize,
+        hit: Hit,
         user: User,
         tally: &mut Tally,
     ) -> Option<Confirmed> {
+        let at = hit.at.index();
         let rule = self.compiled.get(user.variant)?;
         let stretch = user.encoding.stretch();
         let before = rule.before.saturating_add(user.encoding.skipped());

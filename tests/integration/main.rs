@@ -12,6 +12,7 @@
 
 mod architecture;
 mod azure_keys;
+mod bench;
 mod carve;
 mod case;
 mod catalogue;
