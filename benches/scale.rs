@@ -349,8 +349,11 @@ fn show(what: &str, points: &[Point]) {
     }
 }
 
+/// A name, and how a point tells it.
+type Measure = (&'static str, fn(&Point) -> f64);
+
 /// What is drawn and fitted.
-const MEASURES: [(&str, fn(&Point) -> f64); 2] = [
+const MEASURES: [Measure; 2] = [
     ("CPU s", |point| point.cpu),
     ("RSS-anon MiB", |point| point.memory),
 ];
