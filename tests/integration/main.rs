@@ -41,6 +41,8 @@ mod second_pass;
 mod shaders;
 #[cfg(feature = "gpu")]
 mod sharing;
+#[cfg(feature = "gpu")]
+mod static_cost;
 mod texts;
 mod types;
 mod volumes;
