@@ -25,6 +25,7 @@ pub mod reference;
 pub mod table;
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use self::encode::Encoding;
 use crate::chunk::Chunk;
@@ -173,6 +174,20 @@ pub enum EngineError {
     Lost(String),
 }
 
+/// Where the time of an engine went that works beside its caller. Feeding and reading back keep the
+/// caller busy, the kernel does not: so they may add up to twice the time that passed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Parts {
+    /// Copying chunks to where the device reads them, and handing them over.
+    pub feed: Duration,
+    /// Searching.
+    pub kernel: Duration,
+    /// Whether the device itself timed the kernel; if not, it is the time spent waiting for it.
+    pub by_device: bool,
+    /// Turning results into hits.
+    pub read_back: Duration,
+}
+
 /// Finds anchors in chunks. See the contract at the head of this module.
 pub trait Engine: Send {
     /// `reference`, `cpu` or `gpu`.
@@ -199,6 +214,12 @@ pub trait Engine: Send {
 
     /// Gives back every chunk in flight, oldest first, without hits. The engine is empty after.
     fn abandon(&mut self) -> Vec<Chunk>;
+
+    /// Where the time went since the engine was made; `None` for one that does all its work while
+    /// the caller waits, who can then time it from outside.
+    fn parts(&self) -> Option<Parts> {
+        None
+    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@
 
 pub mod overlap;
 pub mod pair;
+mod pattern;
 mod proof;
 mod transcode;
 pub mod unescape;
@@ -19,12 +20,13 @@ pub mod validate;
 use std::ops::Range;
 use std::sync::Arc;
 
-use regex::bytes::{Captures, Regex, RegexBuilder};
+use regex::bytes::Captures;
 
 use crate::anchor::encode::{Encoding, SIGHT};
 use crate::anchor::{AnchorSet, Hit, User};
 use crate::chunk::{Chunk, Inside, Origin};
 use crate::rule::{RuleSet, Variant};
+use pattern::Pattern;
 pub use proof::Proof;
 
 /// A match that its validator is asked about.
@@ -181,13 +183,14 @@ pub enum ConfirmError {
 /// A variant ready to run.
 #[derive(Clone)]
 struct Compiled {
-    regex: Regex,
+    pattern: Pattern,
     validate: validate::Validator,
     before: usize,
     after: usize,
 }
 
-/// Confirms hits. Clone one per thread: a regex's scratch space is then never shared.
+/// Confirms hits. Clone one per thread: a regex's scratch space is then never shared. Clones share
+/// the compiling of patterns, each of which waits for its first hit.
 #[derive(Clone)]
 pub struct Confirmer {
     rules: Arc<RuleSet>,
@@ -196,25 +199,21 @@ pub struct Confirmer {
 }
 
 impl Confirmer {
-    /// Compiles the rules.
+    /// Makes the rules ready to run; patterns outside the catalogue are compiled.
     ///
     /// # Errors
-    /// When a pattern does not compile or a validator does not exist.
+    /// When such a pattern does not compile or a validator does not exist.
     pub fn new(rules: Arc<RuleSet>, anchors: Arc<AnchorSet>) -> Result<Self, ConfirmError> {
         let compile = |variant: &Variant| {
             let name = || (rules.type_of(variant).id.clone(), variant.name.clone());
-            // Disks are bytes: Unicode classes would only cost time and miss Latin-1 neighbours.
-            let regex = RegexBuilder::new(&variant.pattern)
-                .unicode(false)
-                .build()
-                .map_err(|e| {
-                    let (secret_type, variant) = name();
-                    ConfirmError::Pattern {
-                        secret_type,
-                        variant,
-                        source: Box::new(e),
-                    }
-                })?;
+            let pattern = Pattern::new(&variant.pattern, variant.proven).map_err(|error| {
+                let (secret_type, variant) = name();
+                ConfirmError::Pattern {
+                    secret_type,
+                    variant,
+                    source: Box::new(error),
+                }
+            })?;
             let validate = validate::by_name(&variant.validate).ok_or_else(|| {
                 let (secret_type, name_of_variant) = name();
                 ConfirmError::Validator {
@@ -225,7 +224,7 @@ impl Confirmer {
             })?;
             let (before, after) = (variant.reach.before as usize, variant.reach.after as usize);
             Ok(Compiled {
-                regex,
+                pattern,
                 validate,
                 before,
                 after,
@@ -265,20 +264,21 @@ impl Confirmer {
         };
         for hit in hits {
             for user in self.anchors.users(hit.anchor) {
-                let confirmed = self.confirm_hit(chunk, hit.at.index(), *user, &mut tally);
-                found.extend(confirmed);
+                found.extend(self.confirm_hit(chunk, *hit, *user, &mut tally));
             }
         }
         tally
     }
 
-    fn confirm_hit(
+    /// Confirms a hit for one of the rules that its anchor may begin, and counts the candidates.
+    pub fn confirm_hit(
         &self,
         chunk: &Chunk,
-        at: usize,
+        hit: Hit,
         user: User,
         tally: &mut Tally,
     ) -> Option<Confirmed> {
+        let at = hit.at.index();
         let rule = self.compiled.get(user.variant)?;
         let stretch = user.encoding.stretch();
         let before = rule.before.saturating_add(user.encoding.skipped());
@@ -407,8 +407,11 @@ fn judge(rule: &Compiled, window: &[u8], anchor: usize) -> (bool, Option<Judged>
     // A match that does not hold this anchor belongs to another hit, which sees it in a window of
     // its own.
     let mut from = 0;
+    let Some(find) = rule.pattern.on(window) else {
+        return (false, None);
+    };
     let captures = loop {
-        let Some(captures) = rule.regex.captures_at(window, from) else {
+        let Some(captures) = find(from) else {
             return (false, None);
         };
         let Some(whole) = captures.get(0) else {

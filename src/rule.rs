@@ -159,6 +159,8 @@ pub struct Variant {
     /// Regular expression over bytes (Unicode off) with a group `secret`, and optionally groups
     /// that name the target.
     pub pattern: String,
+    /// Whether the variant is of the built-in catalogue, whose patterns the tests compile.
+    pub proven: bool,
     /// Name of the validator in `confirm::validate`.
     pub validate: String,
     /// When two findings share bytes the higher number stays; equal numbers keep the longer one.

@@ -47,7 +47,7 @@ use crate::finding::Finding;
 use crate::finding::deployment::Deployment;
 use crate::finding::fingerprint::Key;
 use crate::finding::summary::{Rules, SecondPass, Summary};
-use crate::rule::AnchorSpec;
+use crate::rule::{AnchorSpec, RuleSet};
 use choice::Engines;
 use input::Input;
 
@@ -136,6 +136,21 @@ pub enum ScanError {
     Thread(#[source] io::Error),
 }
 
+/// How bytes are cut into chunks whose margins let every rule see as far as it may.
+#[must_use]
+pub fn cut(rules: &RuleSet, table: &Table, body: u64) -> Cut {
+    let reach = rules.widest_reach();
+    Cut {
+        body,
+        // A hit may lie behind the first bytes of its literal; and one byte before a run tells
+        // where it begins.
+        before: ((u64::from(reach.before) + AnchorSpec::LONGEST as u64)
+            * u64::from(LONGEST_STRETCH))
+        .max(SIGHT as u64),
+        after: u64::from(reach.after.saturating_mul(LONGEST_STRETCH)).max(table.longest as u64),
+    }
+}
+
 /// Runs a scan and hands every finding to `report`, in order, as soon as it is final.
 ///
 /// # Errors
@@ -148,17 +163,7 @@ pub fn run(
     report: &mut dyn FnMut(Finding) -> io::Result<()>,
 ) -> Result<Outcome, ScanError> {
     let started = Instant::now();
-    let reach = plan.confirmer.rules().widest_reach();
-    let cut = Cut {
-        body: plan.chunk,
-        // A hit may lie behind the first bytes of its literal; and one byte before a run tells
-        // where it begins.
-        before: ((u64::from(reach.before) + AnchorSpec::LONGEST as u64)
-            * u64::from(LONGEST_STRETCH))
-        .max(SIGHT as u64),
-        after: u64::from(reach.after.saturating_mul(LONGEST_STRETCH))
-            .max(plan.table.longest as u64),
-    };
+    let cut = cut(plan.confirmer.rules(), &plan.table, plan.chunk);
     let threads = plan.threads.max(1);
     let rules = Rules {
         hash: plan.confirmer.rules().hash.clone(),

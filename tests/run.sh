@@ -28,6 +28,7 @@ needed=(
     losetup:mount
     prlimit:util-linux
     python3:python3
+    gcc:gcc
     g++:g++
     gzip:gzip
     zip:zip
@@ -48,6 +49,7 @@ done
 # lavapipe has no command: its Vulkan manifest says that it is there.
 compgen -G '/usr/share/vulkan/icd.d/lvp_icd*.json' >/dev/null || packages+=(mesa-vulkan-drivers)
 ldconfig -p 2>/dev/null | grep -q 'libvulkan\.so\.1' || packages+=(libvulkan1)
+[[ -e /usr/include/vulkan/vulkan.h ]] || packages+=(libvulkan-dev)
 
 if ((${#packages[@]})); then
     echo "installing: ${packages[*]}"

@@ -10,6 +10,7 @@
 //! chunks it had, for another engine to scan. Nor is it trusted to be right: every literal it
 //! reports is compared with the bytes of the chunk before it becomes a hit.
 
+mod clock;
 pub mod device;
 pub mod guard;
 pub mod layout;
@@ -25,7 +26,7 @@ use std::time::Duration;
 use self::device::{Adapter, Device};
 use self::ring::Ring;
 use super::table::{BLOCK, Table};
-use super::{Engine, EngineError, Hit};
+use super::{Engine, EngineError, Hit, Parts};
 use crate::chunk::Chunk;
 
 /// How the engine uses the device.
@@ -43,6 +44,9 @@ pub struct Config {
     pub first_hits: u32,
     /// How long a submission may take before the device counts as lost.
     pub timeout: Duration,
+    /// Whether the device times its kernels, if it can: for benchmarks. It is the one optional
+    /// feature that is ever asked for.
+    pub timed: bool,
     /// For tests of recovery: the device is destroyed after this many submissions.
     pub lose_after: Option<u64>,
 }
@@ -65,6 +69,7 @@ impl Default for Config {
             hit_capacity: 1 << 18,
             first_hits: 1 << 15,
             timeout: Duration::from_secs(10),
+            timed: false,
             lose_after: None,
         }
     }
@@ -77,8 +82,15 @@ pub struct Timings {
     pub upload_bytes: u64,
     /// Time the host spent copying them.
     pub upload: Duration,
+    /// Time the host spent recording and submitting commands.
+    pub submit: Duration,
     /// Time the host spent waiting for results.
     pub wait: Duration,
+    /// Time the device spent in the kernel, by its own clock; `None` unless
+    /// [`Config::timed`] and the device has one.
+    pub kernel: Option<Duration>,
+    /// Time the host spent turning results into hits.
+    pub read_back: Duration,
     /// Dispatches, those after an overflow included.
     pub dispatches: u64,
     /// Dispatches that repeated a part of a chunk because its hits did not fit.
@@ -118,7 +130,7 @@ impl Gpu {
     /// [`EngineError::Unavailable`] if the adapter or the settings cannot be used.
     pub fn new(table: Arc<Table>, adapter: &Adapter, config: Config) -> Result<Self, EngineError> {
         check(&table, &config).map_err(EngineError::Unavailable)?;
-        let device = Device::open(adapter)?;
+        let device = Device::open(adapter, config.timed)?;
         let (depth, max_chunk) = (config.ring, config.max_chunk);
         // A device that fails before it did anything is one that cannot be used.
         let ring = Ring::new(device, table, config).map_err(|error| match error {
@@ -263,5 +275,15 @@ impl Engine for Gpu {
         }
         self.next_slot = 0;
         self.in_flight.drain(..).map(|job| job.chunk).collect()
+    }
+
+    fn parts(&self) -> Option<Parts> {
+        let timings = self.timings();
+        Some(Parts {
+            feed: timings.upload + timings.submit,
+            kernel: timings.kernel.unwrap_or(timings.wait),
+            by_device: timings.kernel.is_some(),
+            read_back: timings.read_back,
+        })
     }
 }

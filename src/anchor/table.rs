@@ -96,19 +96,21 @@ impl Literal {
 
     /// Every folded word that the window at `offset` can show, ascending.
     pub(super) fn words(&self, offset: usize) -> Vec<u32> {
-        let mut words = vec![0];
-        for (place, bytes) in self.places(offset).iter().enumerate() {
-            let with = |word: &u32| {
-                let word = *word;
-                bytes
+        let mut word = FOLD;
+        for place in 0..WINDOW {
+            let Some(byte) = self.bytes.get(offset + place) else {
+                let mut words: Vec<u32> = self.places(offset)[place]
                     .iter()
-                    .map(move |byte| word | (u32::from(*byte) << (8 * place)) | FOLD)
+                    .map(|byte| word | u32::from(*byte) << (8 * place))
+                    .collect();
+                words.sort_unstable();
+                words.dedup();
+                return words;
             };
-            words = words.iter().flat_map(with).collect();
-            words.sort_unstable();
-            words.dedup();
+            // Folded, a letter is the same in either case.
+            word |= u32::from(*byte) << (8 * place);
         }
-        words
+        vec![word]
     }
 }
 
@@ -338,7 +340,7 @@ pub fn slot_index(word: u32) -> usize {
 
 /// How rare bytes are together, taken as independent and in any case: -8 * log2 of their share.
 #[must_use]
-pub(super) fn rarity(bytes: &[u8]) -> u32 {
+pub(crate) fn rarity(bytes: &[u8]) -> u32 {
     bytes
         .iter()
         .map(|byte| u32::from(RARITY[usize::from(byte | 0x20)]))

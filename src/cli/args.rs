@@ -39,7 +39,7 @@ pub(super) enum Command {
     },
     /// List the GPUs, and say which one is used and why
     Devices,
-    /// Measure the engines side by side on this machine
+    /// Measure the engines side by side on this machine, or what each rule costs
     Bench(BenchArgs),
     /// Put findings and inventories together, and ask what they open
     Case {
@@ -181,9 +181,15 @@ pub(super) struct BenchArgs {
     /// Bytes to search at most
     #[arg(long, value_name = "BYTES", value_parser = parse_size, default_value = "256M")]
     pub(super) bytes: u64,
+    /// Measure the rules instead: which of them the time of the confirm stage goes to
+    #[arg(long)]
+    pub(super) rules: bool,
     /// Use this GPU: its index in `keydredge devices`, or part of its name
-    #[arg(long, value_name = "NAME|INDEX")]
+    #[arg(long, value_name = "NAME|INDEX", conflicts_with = "rules")]
     pub(super) adapter: Option<String>,
+    /// How to write the measurements
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: GridFormat,
 }
 
 #[derive(Subcommand)]

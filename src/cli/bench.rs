@@ -1,105 +1,63 @@
-//! `keydredge bench`: the engines side by side on this machine.
+//! `keydredge bench`: what this machine does with its time.
 //!
-//! Speeds depend on the machine and the moment, so they are only comparable within one run; the
-//! last column relates each to a plain read of the same bytes in that run. Rows whose hit counts
-//! differ from the reference engine's on the same bytes are refused.
+//! Speeds depend on the machine and the moment, so they are only comparable within one run.
 
-use std::hint::black_box;
+mod engines;
+mod rules;
+
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::time::Instant;
 
-use super::args::BenchArgs;
+use super::args::{BenchArgs, GridFormat};
+use super::case::shape;
 use super::exit::{Ended, Failure};
-use super::scan::{CPU_CHUNK, GPU_CHUNK, load_rules};
+use super::look;
+use super::output::Output;
+use super::scan::load_rules;
+use crate::anchor::AnchorSet;
 use crate::anchor::table::Table;
-use crate::anchor::{AnchorSet, Engine, EngineError};
 use crate::chunk::cut::Cut;
 use crate::chunk::{Bytes, Chunk, Origin};
+use crate::confirm::Confirmer;
 use crate::image::Image;
-use crate::scan::choice::{Candidate, every_engine};
+use crate::report::grid;
+use crate::scan;
 use crate::specimen::disk;
-use crate::unit::human_bytes;
 
-/// Passes over the data; the fastest counts, because everything else that runs only slows.
-const PASSES: usize = 3;
-/// Bytes on which every engine must count what the reference engine counts.
-const COUNTED: u64 = 128 << 10;
+const MIB: f64 = (1 << 20) as f64;
+
+/// What is measured on what.
+struct Subject {
+    confirmer: Confirmer,
+    table: Arc<Table>,
+    data: Bytes,
+    /// What the data is called.
+    label: String,
+}
 
 pub(super) fn run(args: &BenchArgs) -> Result<Ended, Failure> {
-    let rules = load_rules(&[])?;
-    let anchors = AnchorSet::of_rules(&rules);
-    let table = Arc::new(Table::compile(&anchors));
+    let rules = Arc::new(load_rules(&[])?);
+    let anchors = Arc::new(AnchorSet::of_rules(&rules));
+    let confirmer = Confirmer::new(rules, Arc::clone(&anchors));
     let (data, label) = data(args)?;
+    let subject = Subject {
+        confirmer: confirmer.map_err(|error| Failure::usage(error.to_string()))?,
+        table: Arc::new(Table::compile(&anchors)),
+        data,
+        label,
+    };
+    let (heading, grid) = if args.rules {
+        rules::measure(&subject)?
+    } else {
+        engines::measure(&subject, args.adapter.as_deref())?
+    };
     let mut out = io::stdout().lock();
-    writeln!(
-        out,
-        "{} of {label}, {} anchors, best of {PASSES}, one thread or device each.",
-        human_bytes(data.len() as u64),
-        anchors.anchors().len()
-    )?;
-    let read = best_of(|| {
-        let words = data
-            .chunks_exact(8)
-            .map(|word| word.iter().fold(0, |sum, b| sum ^ b));
-        black_box(words.fold(0, |sum, word| sum ^ word));
-        Ok(())
-    })?;
-    let read_rate = data.len() as f64 / read;
-    writeln!(
-        out,
-        "\n{:<10} {:>9} {:>7} {:>12}  DEVICE",
-        "ENGINE", "GB/s", "OF READ", "HITS/MiB"
-    )?;
-    writeln!(
-        out,
-        "{:<10} {:>9.2} {:>7} {:>12}  memory",
-        "read",
-        read_rate / 1e9,
-        "1.00",
-        ""
-    )?;
-    let counted = COUNTED.min(data.len() as u64);
-    let mut oracle = None;
-    for candidate in every_engine(&table, args.adapter.as_deref(), GPU_CHUNK) {
-        let Candidate { name, most, engine } = candidate;
-        let mut engine = match engine {
-            Ok(engine) => engine,
-            Err(error) => {
-                writeln!(out, "{name:<10} {error}")?;
-                continue;
-            }
-        };
-        let chunk = if name == "gpu" { GPU_CHUNK } else { CPU_CHUNK };
-        let margin = table.longest as u64;
-        let few = pieces(&data, counted, chunk, margin);
-        let count = search(engine.as_mut(), &few)?;
-        let expected = *oracle.get_or_insert(count);
-        if count != expected {
-            writeln!(
-                out,
-                "{name:<10} refused: {count} hits, the reference engine finds {expected}"
-            )?;
-            continue;
-        }
-        let len = most.min(data.len() as u64);
-        let chunks = pieces(&data, len, chunk, margin);
-        let mut hits = 0;
-        let seconds = best_of(|| {
-            hits = search(engine.as_mut(), &chunks)?;
-            Ok(())
-        })?;
-        let rate = len as f64 / seconds;
-        writeln!(
-            out,
-            "{name:<10} {:>9.3} {:>7.3} {:>12.1}  {}",
-            rate / 1e9,
-            rate / read_rate,
-            hits as f64 / (len as f64 / f64::from(1 << 20)),
-            engine.device(),
-        )?;
-        out.flush()?;
+    if args.format == GridFormat::Table {
+        writeln!(out, "{heading}\n")?;
     }
+    let width = look::of(&Output::Standard).width;
+    grid::write(&grid, shape(args.format), width, &mut out)?;
+    out.flush()?;
     Ok(Ended::Complete)
 }
 
@@ -123,49 +81,30 @@ fn data(args: &BenchArgs) -> Result<(Bytes, String), Failure> {
     Ok((Bytes::read(disk.into()), "the demo disk".to_owned()))
 }
 
-fn pieces(data: &Bytes, len: u64, chunk: u64, margin: u64) -> Vec<Chunk> {
-    let origin = Arc::new(Origin {
-        input: "bench".to_owned(),
-        path: None,
-        inside: None,
-    });
-    let cut = Cut {
-        body: chunk,
-        before: 1,
-        after: margin,
-    };
-    let all = data.len() as u64;
-    cut.pieces(0..all, 0..len)
-        .map(|piece| piece.of(&origin, data, 0))
-        .collect()
+impl Subject {
+    /// The first `len` bytes in chunks, with the margins that a scan gives them.
+    fn chunks(&self, len: u64, body: u64) -> impl Iterator<Item = Chunk> {
+        let origin = Arc::new(Origin {
+            input: "bench".to_owned(),
+            path: None,
+            inside: None,
+        });
+        let cut: Cut = scan::cut(self.confirmer.rules(), &self.table, body);
+        cut.pieces(0..self.len(), 0..len)
+            .map(move |piece| piece.of(&origin, &self.data, 0))
+    }
+
+    fn len(&self) -> u64 {
+        self.data.len() as u64
+    }
 }
 
-/// Searches all chunks, keeping as many in flight as the engine can, and counts the hits.
-fn search(engine: &mut dyn Engine, chunks: &[Chunk]) -> Result<u64, EngineError> {
-    let mut hits = Vec::new();
-    let (mut total, mut in_flight) = (0, 0);
-    for chunk in chunks {
-        if in_flight == engine.depth() {
-            engine.collect(&mut hits)?;
-            total += hits.len() as u64;
-            in_flight -= 1;
-        }
-        engine.submit(chunk.clone())?;
-        in_flight += 1;
+/// A number that a reader can take in: four digits that count, or the whole part.
+fn rounded(value: f64) -> serde_json::Value {
+    if value.abs() >= 1000.0 {
+        return (value.round() as i64).into();
     }
-    while engine.collect(&mut hits)?.is_some() {
-        total += hits.len() as u64;
-    }
-    Ok(total)
-}
-
-/// Seconds of the fastest pass.
-fn best_of(mut pass: impl FnMut() -> Result<(), EngineError>) -> Result<f64, Failure> {
-    let mut best = f64::INFINITY;
-    for _ in 0..PASSES {
-        let started = Instant::now();
-        pass()?;
-        best = best.min(started.elapsed().as_secs_f64());
-    }
-    Ok(best.max(1e-9))
+    let digits = 3 - value.abs().max(1e-3).log10().floor() as i32;
+    let scale = 10_f64.powi(digits);
+    ((value * scale).round() / scale).into()
 }

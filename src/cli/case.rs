@@ -97,7 +97,7 @@ fn answer(args: &CaseArgs, grid: &Grid) -> Result<Ended, Failure> {
     Ok(Ended::Complete)
 }
 
-fn shape(format: GridFormat) -> Shape {
+pub(super) fn shape(format: GridFormat) -> Shape {
     match format {
         GridFormat::Table => Shape::Table,
         GridFormat::Json => Shape::Json,

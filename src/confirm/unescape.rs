@@ -221,19 +221,27 @@ fn undo(
     escape: impl Fn(&[u8]) -> Option<Escape>,
 ) -> Option<View> {
     let [lead, other] = leads;
-    let first = memchr::memchr2_iter(lead, other, source)
-        .find(|at| source.get(*at..).and_then(&escape).is_some())?;
-    let mut bytes = source.get(..first)?.to_vec();
-    let mut origin: Vec<usize> = (0..first).collect();
-    let mut at = first;
-    while let Some(rest @ [byte, ..]) = source.get(at..) {
-        let (replacement, len) = escape(rest).unwrap_or((Replacement::byte(*byte), 1));
-        for byte in replacement.bytes.iter().take(replacement.len) {
-            bytes.push(*byte);
-            origin.push(at);
+    let (mut bytes, mut origin) = (Vec::new(), Vec::new());
+    // Windows are long and escapes few: what lies between them is copied at once.
+    let mut copied = 0;
+    for at in memchr::memchr2_iter(lead, other, source) {
+        if at < copied {
+            continue;
         }
-        at = at.saturating_add(len.max(1));
+        let Some((replacement, len)) = source.get(at..).and_then(&escape) else {
+            continue;
+        };
+        bytes.extend_from_slice(source.get(copied..at)?);
+        origin.extend(copied..at);
+        bytes.extend(replacement.bytes.iter().take(replacement.len));
+        origin.extend(std::iter::repeat_n(at, replacement.len));
+        copied = at.saturating_add(len.max(1));
     }
+    if copied == 0 {
+        return None;
+    }
+    bytes.extend_from_slice(source.get(copied..).unwrap_or(&[]));
+    origin.extend(copied..source.len());
     origin.push(source.len());
     Some(View::new(name, bytes, origin, Vec::new()))
 }

@@ -169,7 +169,7 @@ pub fn load<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<R
         file: file.to_owned(),
         what,
     };
-    let mut parsed: Vec<(&str, RuleFile)> = Vec::new();
+    let mut parsed: Vec<(&str, bool, RuleFile)> = Vec::new();
     let mut shared = Fragments::new();
     for (file, text) in files {
         hasher.update(text.as_bytes());
@@ -180,21 +180,28 @@ pub fn load<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<R
                 return Err(fail(file, format!("fragment `{name}` is defined twice")));
             }
         }
-        parsed.push((file, rules));
+        let built_in = CATALOGUE.iter().chain([&AUTHORIZED_KEYS]);
+        let proven = built_in.into_iter().any(|(_, known)| *known == text);
+        parsed.push((file, proven, rules));
     }
-    for (file, rules) in parsed {
+    for (file, proven, rules) in parsed {
         for entry in rules.types {
             if !seen.insert(entry.id.clone()) {
                 return Err(fail(file, format!("type `{}` is defined twice", entry.id)));
             }
-            add_type(&mut set, entry, &shared).map_err(|what| fail(file, what))?;
+            add_type(&mut set, entry, &shared, proven).map_err(|what| fail(file, what))?;
         }
     }
     set.hash = hasher.finalize().to_hex().to_string();
     Ok(set)
 }
 
-fn add_type(set: &mut RuleSet, entry: TypeEntry, shared: &Fragments) -> Result<(), String> {
+fn add_type(
+    set: &mut RuleSet,
+    entry: TypeEntry,
+    shared: &Fragments,
+    proven: bool,
+) -> Result<(), String> {
     let id_is_plain = !entry.id.is_empty()
         && entry
             .id
@@ -220,7 +227,7 @@ fn add_type(set: &mut RuleSet, entry: TypeEntry, shared: &Fragments) -> Result<(
             .map_err(|what| format!("{label}: {what}"))?;
         let variant =
             check_variant(type_index, variant).map_err(|what| format!("{label}: {what}"))?;
-        set.variants.push(variant);
+        set.variants.push(Variant { proven, ..variant });
     }
     set.types.push(SecretType {
         id: entry.id,
@@ -261,6 +268,7 @@ fn check_variant(type_index: usize, entry: VariantEntry) -> Result<Variant, Stri
         rate: entry.rate,
         reach: entry.reach,
         pattern: entry.pattern,
+        proven: false,
         validate: entry.validate,
         precedence: entry.precedence,
         examples: entry.examples,

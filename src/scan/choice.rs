@@ -64,15 +64,17 @@ impl Engines {
         let named = || {
             let opened = adapters
                 .iter()
-                .map(|adapter| open_gpu(true, Some(adapter), table, chunk));
+                .map(|adapter| open_gpu(true, Some(adapter), table, chunk, false));
             opened.collect::<Result<Vec<_>, _>>()
         };
         let gpus = match wish {
             Wish::Cpu | Wish::Reference => Vec::new(),
             _ if !adapters.is_empty() => named()?,
-            Wish::Gpu => vec![open_gpu(true, None, table, chunk)?],
+            Wish::Gpu => vec![open_gpu(true, None, table, chunk, false)?],
             Wish::Auto if !hardware_may_exist() => Vec::new(),
-            Wish::Auto => open_gpu(false, None, table, chunk).into_iter().collect(),
+            Wish::Auto => open_gpu(false, None, table, chunk, false)
+                .into_iter()
+                .collect(),
         };
         let worker = match wish {
             Wish::Reference => Worker::Reference(Arc::clone(table)),
@@ -158,6 +160,7 @@ fn open_gpu(
     adapter: Option<&str>,
     table: &Arc<Table>,
     chunk: u64,
+    timed: bool,
 ) -> Result<Box<dyn Engine>, EngineError> {
     use crate::anchor::gpu::device::{Choice, choose};
     use crate::anchor::gpu::{Config, Gpu};
@@ -170,6 +173,7 @@ fn open_gpu(
     let longest = Config::LONGEST_CHUNK;
     let config = Config {
         max_chunk: usize::try_from(chunk).unwrap_or(longest).min(longest),
+        timed,
         ..Config::default()
     };
     Ok(Box::new(Gpu::new(
@@ -185,6 +189,7 @@ fn open_gpu(
     _: Option<&str>,
     _: &Arc<Table>,
     _: u64,
+    _: bool,
 ) -> Result<Box<dyn Engine>, EngineError> {
     Err(EngineError::Unavailable(
         "this build has no GPU engine (feature `gpu`)".to_owned(),
@@ -202,7 +207,7 @@ pub struct Candidate {
 }
 
 /// Every engine of this machine, the oracle first; of the GPUs the one that was asked for, or else
-/// the one that `--engine gpu` takes.
+/// the one that `--engine gpu` takes, with its clock.
 #[must_use]
 pub fn every_engine(table: &Arc<Table>, adapter: Option<&str>, chunk: u64) -> Vec<Candidate> {
     let candidate = |name, most, engine| Candidate { name, most, engine };
@@ -216,7 +221,7 @@ pub fn every_engine(table: &Arc<Table>, adapter: Option<&str>, chunk: u64) -> Ve
         let engine = Cpu::with_tier(Arc::clone(table), tier);
         engines.extend(engine.map(|engine| candidate("cpu", u64::MAX, Ok(Box::new(engine) as _))));
     }
-    let gpu = open_gpu(true, adapter, table, chunk);
+    let gpu = open_gpu(true, adapter, table, chunk, true);
     let is_software = |gpu: &dyn Engine| gpu.device().contains("software");
     let most = match &gpu {
         Ok(gpu) if is_software(gpu.as_ref()) => 4 << 20,

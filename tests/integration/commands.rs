@@ -57,23 +57,6 @@ fn devices_says_which_adapter_is_used_and_why() {
 }
 
 #[test]
-fn bench_compares_engines_on_the_same_bytes() {
-    let desk = Desk::new();
-    let file = desk.file("data.bin", "some bytes of text\n".repeat(200_000));
-    let ran = desk
-        .run(&["bench", file.to_str().unwrap(), "--bytes", "2M"])
-        .expect(0);
-    for engine in ["read ", "reference ", "cpu ", "gpu "] {
-        let line = ran.stdout.lines().find(|line| line.starts_with(engine));
-        let rate = line
-            .and_then(|line| line.split_whitespace().nth(1))
-            .expect(&ran.stdout);
-        assert!(rate.parse::<f64>().is_ok(), "{engine}: {}", ran.stdout);
-    }
-    assert!(!ran.stdout.contains("refused"), "{}", ran.stdout);
-}
-
-#[test]
 fn types_lists_every_type_in_three_formats() {
     let desk = Desk::new();
     let json = desk.run(&["types", "--format", "json"]).expect(0);

@@ -324,6 +324,24 @@ fn the_shader_compares_literals_to_their_end() {
     assert_eq!(gpu.timings().refused, 0);
 }
 
+#[test]
+fn the_device_times_its_kernels_only_when_it_is_asked_to() {
+    let table = mixed();
+    let window = noise(5, 60_000);
+    for timed in [false, true] {
+        let config = Config { timed, ..small(3) };
+        let mut gpu = gpu(&table, config);
+        let started = std::time::Instant::now();
+        compare(&mut gpu, &table, &[chunk(0, &window, 0..60_000)]);
+        let kernel = gpu.timings().kernel;
+        assert_eq!(kernel.is_some(), timed);
+        let kernel = kernel.unwrap_or_default();
+        assert_eq!(kernel > Duration::ZERO, timed);
+        assert!(kernel < started.elapsed(), "{kernel:?}");
+        assert_eq!(gpu.parts().unwrap().by_device, timed);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 24,

@@ -12,6 +12,7 @@
 
 mod architecture;
 mod azure_keys;
+mod bench;
 mod carve;
 mod case;
 mod catalogue;
@@ -40,6 +41,8 @@ mod second_pass;
 mod shaders;
 #[cfg(feature = "gpu")]
 mod sharing;
+#[cfg(feature = "gpu")]
+mod static_cost;
 mod texts;
 mod types;
 mod volumes;

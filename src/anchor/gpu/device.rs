@@ -276,14 +276,19 @@ pub(super) struct Device {
 }
 
 impl Device {
-    /// Opens an adapter with the default limits and no optional feature.
-    pub(super) fn open(adapter: &Adapter) -> Result<Self, EngineError> {
+    /// Opens an adapter with the default limits and no optional feature, but for its clock where
+    /// it has one and it is asked for.
+    pub(super) fn open(adapter: &Adapter, timed: bool) -> Result<Self, EngineError> {
         if let Some(refusal) = &adapter.about.refusal {
             let name = &adapter.about.name;
             return Err(EngineError::Unavailable(format!("{name}: {refusal}")));
         }
         let request = adapter.handle.request_device(&wgpu::DeviceDescriptor {
             label: Some("keydredge"),
+            required_features: match timed {
+                true => adapter.handle.features() & wgpu::Features::TIMESTAMP_QUERY,
+                false => wgpu::Features::empty(),
+            },
             ..wgpu::DeviceDescriptor::default()
         });
         let (handle, queue) = pollster::block_on(request).map_err(|error| {

@@ -143,10 +143,11 @@ impl Pipeline {
         encoder: &mut wgpu::CommandEncoder,
         bindings: &wgpu::BindGroup,
         block_count: u32,
+        timestamps: Option<wgpu::ComputePassTimestampWrites<'_>>,
     ) {
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
             label: Some("anchor_scan"),
-            timestamp_writes: None,
+            timestamp_writes: timestamps,
         });
         pass.set_pipeline(&self.compute);
         pass.set_bind_group(0, bindings, &[]);

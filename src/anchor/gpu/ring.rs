@@ -17,8 +17,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::clock::Clock;
 use super::device::Device;
 use super::guard::guarded;
 use super::layout::{BLOCK_FLAG, HitHeader, ScanParams, tail};
@@ -45,6 +46,7 @@ struct Slot {
     found: wgpu::Buffer,
     readback: wgpu::Buffer,
     bindings: wgpu::BindGroup,
+    clock: Option<Clock>,
     sent: Option<Sent>,
 }
 
@@ -53,6 +55,8 @@ struct Sent {
     index: wgpu::SubmissionIndex,
     mapped: Arc<AtomicU32>,
     expected: u32,
+    /// Whether the slot's clock ran.
+    timed: bool,
 }
 
 /// Blocks of a slot's data, as first and count.
@@ -85,9 +89,10 @@ impl Ring {
     ) -> Result<Self, EngineError> {
         let pipeline = Pipeline::new(&device, &table)?;
         let tail = tail(&table);
-        let slots = (0..config.ring)
-            .map(|_| Slot::new(&device.handle, &pipeline, &config, tail))
+        let slots: Vec<Slot> = (0..config.ring)
+            .map(|_| Slot::new(&device, &pipeline, &config, tail))
             .collect();
+        let is_timed = slots.iter().all(|slot| slot.clock.is_some());
         device.check()?;
         Ok(Self {
             device,
@@ -98,7 +103,10 @@ impl Ring {
             records: Vec::new(),
             tail,
             submissions: 0,
-            timings: Timings::default(),
+            timings: Timings {
+                kernel: is_timed.then_some(Duration::ZERO),
+                ..Timings::default()
+            },
         })
     }
 
@@ -139,6 +147,8 @@ impl Ring {
         let mut parts = vec![whole(bytes)];
         self.wait(slot)?;
         while let Some(part) = parts.pop() {
+            let before = Instant::now();
+            let waited = self.timings.wait;
             let demand = self.demand(slot)?;
             if demand <= self.config.hit_capacity {
                 self.take(slot, demand)?;
@@ -157,13 +167,18 @@ impl Ring {
                     count: half,
                 });
             }
+            let waited = self.timings.wait - waited;
+            self.timings.read_back += before.elapsed().saturating_sub(waited);
             if let Some(next) = parts.last() {
                 self.timings.overflow_dispatches += 1;
                 self.send(slot, *next, bytes.len(), piece.len(), None)?;
                 self.wait(slot)?;
             }
         }
-        self.settle(window, piece, hits)
+        let before = Instant::now();
+        let settled = self.settle(window, piece, hits);
+        self.timings.read_back += before.elapsed();
+        settled
     }
 
     /// Waits for every slot that is still in use and drops its results.
@@ -198,6 +213,7 @@ impl Ring {
         }
         self.submissions += 1;
         self.timings.dispatches += 1;
+        let before = Instant::now();
         let params = ScanParams {
             first_block: part.first,
             block_count: part.count,
@@ -226,20 +242,27 @@ impl Ring {
             encoder.copy_buffer_to_buffer(&slot.staging, from, &slot.data, 0, padded as u64);
         }
         encoder.clear_buffer(&slot.found, 0, Some(HEADER));
+        let timestamps = slot.clock.as_ref().map(Clock::around_pass);
         self.pipeline
-            .dispatch(&mut encoder, &slot.bindings, part.count);
+            .dispatch(&mut encoder, &slot.bindings, part.count, timestamps);
         let head = HEADER + u64::from(self.config.first_hits()) * HIT;
         encoder.copy_buffer_to_buffer(&slot.found, 0, &slot.readback, 0, head);
         let mapped = Arc::new(AtomicU32::new(0));
         let count = || counting(&mapped);
         encoder.map_buffer_on_submit(&slot.staging, wgpu::MapMode::Write, .., count());
         encoder.map_buffer_on_submit(&slot.readback, wgpu::MapMode::Read, ..head, count());
+        if let Some(clock) = &slot.clock {
+            clock.resolve(&mut encoder, count());
+        }
         let index = self.device.queue.submit([encoder.finish()]);
+        let timed = slot.clock.is_some();
         slot.sent = Some(Sent {
             index,
             mapped,
-            expected: 2,
+            expected: 2 + u32::from(timed),
+            timed,
         });
+        self.timings.submit += before.elapsed();
         self.device.check()
     }
 
@@ -258,7 +281,9 @@ impl Ring {
         self.timings.wait += before.elapsed();
         self.device.check()?;
         match polled {
-            Some(Ok(_)) if sent.mapped.load(Ordering::Acquire) == sent.expected => Ok(()),
+            Some(Ok(_)) if sent.mapped.load(Ordering::Acquire) == sent.expected => {
+                self.note_kernel(slot, sent.timed)
+            }
             Some(Ok(_)) => Err(lost("its memory can no longer be read")),
             Some(Err(wgpu::PollError::Timeout)) => Err(lost(format!(
                 "it did not answer within {} seconds",
@@ -267,6 +292,15 @@ impl Ring {
             Some(Err(error)) => Err(lost(error)),
             None => Err(lost("the driver gave up")),
         }
+    }
+
+    /// Adds what the device says it needed for a dispatch.
+    fn note_kernel(&mut self, slot: usize, timed: bool) -> Result<(), EngineError> {
+        if let Some(clock) = self.slots[slot].clock.as_ref().filter(|_| timed) {
+            let kernel = self.timings.kernel.get_or_insert_default();
+            *kernel += clock.read().map_err(lost)?;
+        }
+        Ok(())
     }
 
     /// How many hits the last dispatch of a slot found.
@@ -306,6 +340,7 @@ impl Ring {
             index: self.device.queue.submit([encoder.finish()]),
             mapped,
             expected: 1,
+            timed: false,
         });
         self.wait(slot)?;
         self.read(slot, here..demand)
@@ -393,12 +428,12 @@ impl Ring {
 }
 
 impl Slot {
-    fn new(device: &wgpu::Device, pipeline: &Pipeline, config: &Config, tail: usize) -> Self {
+    fn new(device: &Device, pipeline: &Pipeline, config: &Config, tail: usize) -> Self {
         use wgpu::BufferUsages as Usage;
         let data_len = ((config.max_chunk + tail).next_multiple_of(BLOCK) + PADDING) as u64;
         let found_len = HEADER + u64::from(config.hit_capacity) * HIT;
         let buffer = |label, size, usage, mapped_at_creation| {
-            device.create_buffer(&wgpu::BufferDescriptor {
+            device.handle.create_buffer(&wgpu::BufferDescriptor {
                 label: Some(label),
                 size,
                 usage,
@@ -425,7 +460,8 @@ impl Slot {
         let usage = Usage::MAP_READ | Usage::COPY_DST;
         let readback = buffer("readback", found_len, usage, false);
         Self {
-            bindings: pipeline.bind(device, &params, &data, &found),
+            bindings: pipeline.bind(&device.handle, &params, &data, &found),
+            clock: Clock::new(device),
             staging,
             params,
             data,
