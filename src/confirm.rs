@@ -9,6 +9,7 @@
 //! the chunk was cut: the same image gives the same findings for every engine, chunk size and
 //! thread count.
 
+pub mod around;
 pub mod overlap;
 pub mod pair;
 mod proof;
@@ -25,6 +26,7 @@ use crate::anchor::encode::{Encoding, SIGHT};
 use crate::anchor::{AnchorSet, Hit, User};
 use crate::chunk::{Chunk, Inside, Origin};
 use crate::rule::{RuleSet, Variant};
+use around::Around;
 pub use proof::Proof;
 
 /// A match that its validator is asked about.
@@ -112,6 +114,8 @@ pub struct Confirmed {
     pub proof: Proof,
     /// Why it is not, if it is not.
     pub suppressed: Option<&'static str>,
+    /// What lies around it.
+    pub around: Around,
 }
 
 impl Confirmed {
@@ -339,6 +343,8 @@ impl Confirmer {
                 .published
                 .iter()
                 .any(|value| value.as_bytes() == canonical);
+        let place = start + judged.range.start..start + judged.range.end;
+        let around = Around::of(&chunk.window, &place, &judged.secret);
         let first = chunk.image_offset(start + judged.range.start).0;
         let matched_from = chunk.image_offset(start + judged.whole.start).0;
         Some(Confirmed {
@@ -355,6 +361,7 @@ impl Confirmer {
             } else {
                 judged.suppressed
             },
+            around,
         })
     }
 }

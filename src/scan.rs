@@ -43,6 +43,7 @@ use crate::anchor::encode::{LONGEST_STRETCH, SIGHT};
 use crate::anchor::table::Table;
 use crate::chunk::cut::Cut;
 use crate::confirm::Confirmer;
+use crate::confirm::around::AROUND;
 use crate::finding::Finding;
 use crate::finding::deployment::Deployment;
 use crate::finding::fingerprint::Key;
@@ -155,9 +156,11 @@ pub fn run(
         // where it begins.
         before: ((u64::from(reach.before) + AnchorSpec::LONGEST as u64)
             * u64::from(LONGEST_STRETCH))
-        .max(SIGHT as u64),
+        .max(SIGHT as u64)
+            + AROUND as u64,
         after: u64::from(reach.after.saturating_mul(LONGEST_STRETCH))
-            .max(plan.table.longest as u64),
+            .max(plan.table.longest as u64)
+            + AROUND as u64,
     };
     let threads = plan.threads.max(1);
     let rules = Rules {

@@ -19,20 +19,30 @@ impl From<HtmlError> for Failure {
 }
 
 pub(super) fn run(args: &ReportArgs) -> Result<Ended, Failure> {
-    let connection = Case::read(&args.file)?;
     let bounds = Bounds {
         paths: args.paths,
         findings: args.findings,
         ..Bounds::default()
     };
-    let page = Page::load(&connection, &title(&args.file), bounds)?;
     let output = Output::open(&args.html)?;
+    write_report(&args.file, &title(&args.file), bounds, output)?;
+    Ok(Ended::Complete)
+}
+
+/// Writes the report of a case.
+pub(super) fn write_report(
+    case: &Path,
+    title: &str,
+    bounds: Bounds,
+    output: Output,
+) -> Result<(), Failure> {
+    let connection = Case::read(case)?;
+    let page = Page::load(&connection, title, bounds)?;
     let mut writer = io::BufWriter::new(output.writer()?);
     page.write(&connection, &mut writer)?;
     writer.flush()?;
     drop(writer);
-    output.commit()?;
-    Ok(Ended::Complete)
+    output.commit()
 }
 
 /// What a case is called: its file, without the folders, which say where somebody works.

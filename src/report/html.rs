@@ -13,6 +13,7 @@ mod advice;
 mod data;
 mod drawing;
 mod facts;
+mod hexdump;
 mod overview;
 mod page;
 mod paths;
@@ -42,6 +43,8 @@ pub struct Bounds {
     pub assets: usize,
     /// Rows of tables that stand there without script.
     pub rows: usize,
+    /// Findings of a file that show the bytes around them.
+    pub bytes: usize,
 }
 
 impl Default for Bounds {
@@ -51,6 +54,7 @@ impl Default for Bounds {
             findings: 50_000,
             assets: 20_000,
             rows: 200,
+            bytes: 5_000,
         }
     }
 }

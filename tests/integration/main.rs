@@ -40,6 +40,7 @@ mod second_pass;
 mod shaders;
 #[cfg(feature = "gpu")]
 mod sharing;
+mod surroundings;
 mod texts;
 mod types;
 mod volumes;
