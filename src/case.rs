@@ -299,7 +299,10 @@ mod tests {
         let case = Case::create(&path).unwrap();
         let wanted = shape(case.connection());
         case.connection
-            .execute_batch("DROP TABLE evidence; UPDATE meta SET value = '1' WHERE key = 'version'")
+            .execute_batch(
+                "DROP TABLE evidence; DROP TABLE listed;
+                 UPDATE meta SET value = '1' WHERE key = 'version'",
+            )
             .unwrap();
         drop(case);
         let refused = Case::read(&path).map(|_| ()).unwrap_err().to_string();

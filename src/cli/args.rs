@@ -391,6 +391,9 @@ choices!(FormatArg {
     Ocsf,
     /// For examiners' tools: Digital Forensics XML
     Dfxml,
+    /// For data lakes
+    #[cfg(feature = "parquet")]
+    Parquet,
 });
 
 choices!(ProgressArg {

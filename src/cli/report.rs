@@ -6,7 +6,7 @@ use std::path::Path;
 use super::args::ReportArgs;
 use super::exit::{Ended, Failure};
 use super::output::Output;
-use crate::case::Case;
+use crate::case::{Case, CaseError};
 use crate::report::html::{Bounds, HtmlError, Page};
 
 impl From<HtmlError> for Failure {
@@ -37,9 +37,13 @@ pub(super) fn write_report(
     output: Output,
 ) -> Result<(), Failure> {
     let connection = Case::read(case)?;
-    let page = Page::load(&connection, title, bounds)?;
+    // All of it as of one moment, and none of thousands of queries asks for the lock again.
+    let moment = connection
+        .unchecked_transaction()
+        .map_err(CaseError::from)?;
+    let page = Page::load(&moment, title, bounds)?;
     let mut writer = io::BufWriter::new(output.writer()?);
-    page.write(&connection, &mut writer)?;
+    page.write(&moment, &mut writer)?;
     writer.flush()?;
     drop(writer);
     output.commit()

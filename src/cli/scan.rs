@@ -62,6 +62,8 @@ pub(super) fn run(args: &ScanArgs) -> Result<Ended, Failure> {
         FormatArg::Sarif => Format::Sarif,
         FormatArg::Ocsf => Format::Ocsf,
         FormatArg::Dfxml => Format::Dfxml,
+        #[cfg(feature = "parquet")]
+        FormatArg::Parquet => Format::Parquet,
         FormatArg::Auto if to_terminal => Format::Table,
         FormatArg::Auto => Format::Jsonl,
     };

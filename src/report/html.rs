@@ -84,6 +84,8 @@ pub enum List {
 pub struct Page {
     title: String,
     made: String,
+    /// Stamp of the case when it was loaded.
+    stamp: String,
     findings: Listing,
     assets: Listing,
     bounds: Bounds,
@@ -99,6 +101,7 @@ impl Page {
         let mut page = Self {
             title: title.to_owned(),
             made: now.to_string(),
+            stamp: listing::stamp(connection)?,
             findings: Listing::findings(connection)?,
             assets: Listing::assets(connection)?,
             bounds,
@@ -117,7 +120,7 @@ impl Page {
     /// When the database or the writer fails.
     pub fn write(&self, connection: &Connection, out: &mut dyn io::Write) -> Result<(), HtmlError> {
         let sections = self.sections(connection)?;
-        page::head(self, page::Mode::File, out)?;
+        page::head(&self.title, page::Mode::File, out)?;
         out.write_all(page::frame(self, &sections).into_string().as_bytes())?;
         data::embed(self, connection, out)?;
         page::scripts(out)?;
@@ -128,8 +131,8 @@ impl Page {
     ///
     /// # Errors
     /// When the writer fails.
-    pub fn shell(&self, out: &mut dyn io::Write) -> io::Result<()> {
-        page::head(self, page::Mode::Served, out)?;
+    pub fn shell(out: &mut dyn io::Write) -> io::Result<()> {
+        page::head("", page::Mode::Served, out)?;
         out.write_all(page::frame_without_case().into_string().as_bytes())?;
         page::scripts(out)
     }
@@ -161,7 +164,9 @@ impl Page {
                 List::Assets => listing::assets_with(connection, text)?,
             });
         }
-        data::page(self.list(list), &wanted, connection, list)
+        let mut page = data::page(self.list(list), &wanted, connection, list)?;
+        data::mark(&mut page, &self.stamp);
+        Ok(page)
     }
 
     /// A row of a list with all that is known of it, if there is such a row.
@@ -175,6 +180,14 @@ impl Page {
         id: i64,
     ) -> Result<Option<Value>, CaseError> {
         data::whole_row(self.list(list), connection, list, id)
+    }
+
+    /// Whether the case is still the one that was loaded.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn is_current(&self, connection: &Connection) -> Result<bool, CaseError> {
+        Ok(listing::stamp(connection)? == self.stamp)
     }
 
     /// Names of the columns that a list is filtered by.

@@ -25,6 +25,7 @@ mod errors;
 mod fixture;
 #[cfg(feature = "gpu")]
 mod gpu;
+mod guides;
 mod html;
 mod images;
 mod linked;

@@ -79,7 +79,10 @@
       if (wanted.reverse) ask.set("reverse", "1");
       ask.set("offset", wanted.offset);
       ask.set("limit", PER_PAGE);
-      return fetched(`api/${list}?${ask}`);
+      const page = await fetched(`api/${list}?${ask}`);
+      // The case has changed: its words have other numbers, and its sections other counts.
+      if (page.stamp !== outline.stamp) location.reload();
+      return page;
     },
     async row(list, id) {
       return fetched(`api/${list}/${id}`);
