@@ -46,6 +46,16 @@ struct Loaded {
     sections: OnceLock<String>,
 }
 
+impl Loaded {
+    fn sections(&self, connection: &Connection) -> Result<String, CaseError> {
+        if let Some(sections) = self.sections.get() {
+            return Ok(sections.clone());
+        }
+        let sections = self.page.document(connection)?;
+        Ok(self.sections.get_or_init(|| sections).clone())
+    }
+}
+
 /// What goes back.
 pub(super) struct Answer {
     status: &'static str,
@@ -73,7 +83,7 @@ impl Site {
     /// Loads the case before anybody asks for it.
     pub(super) fn warm(&self, connection: &mut Connection) -> Result<(), CaseError> {
         self.until_the_end(connection)?;
-        self.sections(&*self.loaded(connection)?, connection)?;
+        self.loaded(connection)?.sections(connection)?;
         Ok(())
     }
 
@@ -100,14 +110,6 @@ impl Site {
         });
         *known = Some(Arc::clone(&loaded));
         Ok(loaded)
-    }
-
-    fn sections(&self, loaded: &Loaded, connection: &Connection) -> Result<String, CaseError> {
-        if let Some(sections) = loaded.sections.get() {
-            return Ok(sections.clone());
-        }
-        let sections = loaded.page.document(connection)?;
-        Ok(loaded.sections.get_or_init(|| sections).clone())
     }
 
     pub(super) fn answer(&self, request: &Request, connection: &mut Connection) -> Answer {
@@ -159,7 +161,7 @@ impl Site {
         self.until_the_end(connection)?;
         let loaded = self.loaded(connection)?;
         if parts[..] == ["api", "sections"] {
-            let sections = self.sections(&loaded, connection)?;
+            let sections = loaded.sections(connection)?;
             return Ok(Answer::page(sections.into_bytes()));
         }
         let end = Instant::now() + DEADLINE;

@@ -73,8 +73,8 @@ pub(super) fn of_finding(finding: &Finding, bytes: bool) -> Vec<Fact> {
         },
     );
     facts.lines("Places", finding.spots.iter().map(place));
-    let around = finding.spots.iter().filter(|_| bytes);
-    let around = around.filter_map(|spot| spot.surroundings.as_ref()).next();
+    let mut spots = finding.spots.iter().filter(|_| bytes);
+    let around = spots.find_map(|spot| spot.surroundings.as_ref());
     let dump = around.map(|around| hexdump::lines(around, &finding.preview));
     facts.lines(AROUND, dump.into_iter().flatten());
     facts.lines(

@@ -4,6 +4,8 @@ use crate::finding::Surroundings;
 
 /// Bytes of a line.
 const WIDTH: usize = 16;
+/// Most bytes of a side that are shown.
+const MOST: usize = 256;
 
 /// Lines of the bytes before a secret, one that stands for it, and those behind it.
 pub(super) fn lines(around: &Surroundings, preview: &str) -> Vec<String> {
@@ -22,17 +24,15 @@ pub(super) fn lines(around: &Surroundings, preview: &str) -> Vec<String> {
 fn side(first: u64, digits: &str) -> Vec<String> {
     let characters: Vec<char> = digits.chars().take(2 * MOST).collect();
     let bytes: Vec<&[char]> = characters.chunks(2).collect();
-    let rows = bytes.chunks(WIDTH).zip((first..).step_by(WIDTH));
-    rows.map(|(row, at)| {
+    let rows = bytes.chunks(WIDTH).zip(0_u64..);
+    rows.map(|(row, number)| {
+        let at = first.saturating_add(number.saturating_mul(WIDTH as u64));
         let hex: Vec<String> = row.iter().map(|pair| pair.iter().collect()).collect();
         let text: String = hex.iter().map(|pair| character(pair)).collect();
         format!("{at:08x}  {:<47}  |{text}|", hex.join(" "))
     })
     .collect()
 }
-
-/// Most bytes of a side that are shown.
-const MOST: usize = 256;
 
 /// What two digits stand for, as text.
 fn character(pair: &str) -> char {

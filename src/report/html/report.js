@@ -298,7 +298,8 @@
     const fact = ([label, lines]) => {
       const texts = Array.isArray(lines) ? lines : source.outline.shared[lines];
       const name = source.outline.labels[label];
-      const value = element("dd", { class: ["Id", "Fingerprint", "Public key", "Key id", "Places", "Secret"].includes(name) ? "mono" : name === "Bytes around it" ? "dump" : false },
+      const value = element("dd", { class: ["Id", "Fingerprint", "Public key", "Key id", "Places", "Secret"].includes(name) ? "mono" : name === "Bytes around it" ? "dump" : false,
+        tabindex: name === "Bytes around it" ? "0" : false },
         ...texts.map((text) => element("span", { class: "line", text })));
       return [element("dt", { text: name }), value];
     };

@@ -14,7 +14,9 @@ fn evidence(facts: &[Fact]) -> Markup {
         dl.facts {
             @for fact in facts {
                 dt { (fact.label) }
-                dd.dump[fact.label == facts::AROUND] { @for line in &fact.lines { span.line { (line) } } }
+                dd.dump[fact.label == facts::AROUND] tabindex=[(fact.label == facts::AROUND).then_some("0")] {
+                    @for line in &fact.lines { span.line { (line) } }
+                }
             }
         }
     }
