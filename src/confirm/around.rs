@@ -236,10 +236,11 @@ mod tests {
     /// The text on either side of `SECRET` in a text, with `*` for what is hidden.
     fn shown(text: &[u8]) -> [String; 2] {
         let at = memchr::memmem::find(text, b"SECRET").unwrap();
-        let range = at..at + 6;
-        let own = at as u64..at as u64 + 6;
+        let range = at..at.saturating_add(6);
+        let own = u64::try_from(range.start).unwrap()..u64::try_from(range.end).unwrap();
         let record = Around::of(text, &range, b"SECRET").record(&own);
-        assert_eq!(record.offset + (record.before.len() / 2) as u64, own.start);
+        let first = usize::try_from(record.offset).unwrap();
+        assert_eq!(first.saturating_add(record.before.len() / 2), at);
         let read = |side: &str| -> String {
             let pairs = side.as_bytes().chunks(2);
             pairs
@@ -316,6 +317,6 @@ mod tests {
         let joined = joined([50..60, 0..5, 4..9, 60..70, 1000..2000]);
         assert_eq!(joined, [0..9, 50..70, 1000..2000]);
         let near: Vec<_> = near(&joined, &(100..120)).cloned().collect();
-        assert_eq!(near, [50..70]);
+        assert_eq!((near.first(), near.len()), (Some(&(50..70)), 1));
     }
 }

@@ -23,6 +23,7 @@ use std::io;
 
 use maud::{Markup, Render, html};
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use serde_json::Value;
 
 use super::terminal::visible;
@@ -122,6 +123,12 @@ impl Page {
         let sections = self.sections(connection)?;
         page::head(&self.title, page::Mode::File, out)?;
         out.write_all(page::frame(self, &sections).into_string().as_bytes())?;
+        // SQLite would plan a lookup again for each of a hundred thousand ids.
+        let steady = DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG;
+        connection
+            .set_db_config(steady, true)
+            .map_err(CaseError::from)?;
+        connection.flush_prepared_statement_cache();
         data::embed(self, connection, out)?;
         page::scripts(out)?;
         Ok(())

@@ -1,6 +1,6 @@
 //! The guides of the README do what they say: each is run as it stands, in a folder of its own.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use crate::fixture::{Desk, Ran};
@@ -20,16 +20,11 @@ fn commands(name: &str) -> String {
 /// Runs a guide as one script that stops at the first command that fails.
 fn run(desk: &Desk, name: &str) -> Ran {
     let program = desk.keydredge().get_program().to_owned();
-    let folder = PathBuf::from(&program);
-    let path = std::env::join_paths(
-        [folder.parent().unwrap().to_owned()]
-            .into_iter()
-            .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
-    );
-    let script = format!("set -euo pipefail\n{}", commands(name));
+    let called = "keydredge() { \"$PROGRAM\" \"$@\"; }";
+    let script = format!("set -euo pipefail\n{called}\n{}", commands(name));
     let ran = Command::new("bash")
         .args(["-c", &script])
-        .env("PATH", path.unwrap())
+        .env("PROGRAM", program)
         .env("KEYDREDGE_KEY", desk.path("key"))
         .current_dir(desk.path(""))
         .output()
