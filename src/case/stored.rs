@@ -84,6 +84,16 @@ fn stored(row: &Row<'_>, now: i64) -> Result<Stored, rusqlite::Error> {
     let length = number("length")?.unwrap_or_default();
     let target: Option<String> = row.get("target")?;
     let kind: Option<String> = row.get("kind")?;
+    let asset: String = row.get("uid")?;
+    let mut input: String = row.get("input")?;
+    let deployment: Option<String> = row.get("deployment")?;
+    // The image of a deployment is called by its file and its id.
+    let file = input.strip_suffix(asset.as_str());
+    if let Some(file) = file.and_then(|file| file.strip_suffix('#'))
+        && deployment.is_some()
+    {
+        input = file.to_owned();
+    }
     let mut finding = Finding {
         schema: Finding::SCHEMA.to_owned(),
         secret_type: row.get("type")?,
@@ -103,7 +113,7 @@ fn stored(row: &Row<'_>, now: i64) -> Result<Stored, rusqlite::Error> {
             value: None,
         },
         occurrence: Occurrence {
-            input: row.get("input")?,
+            input,
             offset: number("offset")?.unwrap_or_default(),
             length,
             forensic_path: row.get("place")?,
@@ -122,7 +132,7 @@ fn stored(row: &Row<'_>, now: i64) -> Result<Stored, rusqlite::Error> {
             line: number("line")?,
             column: None,
             pointer: row.get("pointer")?,
-            deployment: row.get("deployment")?,
+            deployment,
             deployment_kind: row.get("deployment_kind")?,
             resource: row.get("resource")?,
             role: None,
@@ -147,7 +157,7 @@ fn stored(row: &Row<'_>, now: i64) -> Result<Stored, rusqlite::Error> {
     evidence::fill(&mut finding, row, FIRST)?;
     Ok(Stored {
         finding,
-        asset: row.get("uid")?,
+        asset,
         status: row.get("status")?,
         first_seen: row.get("first_seen")?,
         last_seen: row.get("last_seen")?,
