@@ -9,6 +9,7 @@
 //! case as it was.
 
 pub mod deployments;
+mod evidence;
 pub mod findings;
 pub mod record;
 pub mod status;
@@ -25,9 +26,9 @@ pub use write::Import;
 /// The tables of the current version.
 const SCHEMA: &str = include_str!("case/schema.sql");
 /// The current version.
-const VERSION: usize = 1;
+const VERSION: usize = 2;
 /// What brings a file of version N+1 to version N+2.
-const MIGRATIONS: &[&str] = &[];
+const MIGRATIONS: &[&str] = &[include_str!("case/version2.sql")];
 /// Bytes of pages kept in memory: the paths of a large case read the same ones again.
 const CACHE_KIB: i64 = 256 << 10;
 /// Bytes of the file that are mapped: looking up scattered rows is then no copy of a page.
@@ -277,6 +278,39 @@ mod tests {
         }
         let reader = Case::read(&path).unwrap();
         reader.execute("DELETE FROM meta", []).unwrap_err();
+    }
+
+    /// What SQLite knows of the tables, without the layout of the text that made them.
+    fn shape(connection: &Connection) -> Vec<String> {
+        let sql = "SELECT t.name, c.name, c.type, c.\"notnull\", c.dflt_value, c.pk
+             FROM sqlite_schema t JOIN pragma_table_info(t.name) c ORDER BY t.name, c.cid";
+        let mut statement = connection.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| {
+            let cells = (0..6).map(|at| row.get::<_, rusqlite::types::Value>(at).unwrap());
+            Ok(format!("{:?}", cells.collect::<Vec<_>>()))
+        });
+        rows.unwrap().collect::<Result<_, _>>().unwrap()
+    }
+
+    #[test]
+    fn a_case_of_the_first_version_becomes_one_of_this() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let case = Case::create(&path).unwrap();
+        let wanted = shape(case.connection());
+        case.connection
+            .execute_batch(
+                "DROP TABLE evidence; DROP TABLE listed;
+                 UPDATE meta SET value = '1' WHERE key = 'version'",
+            )
+            .unwrap();
+        drop(case);
+        let refused = Case::read(&path).map(|_| ()).unwrap_err().to_string();
+        assert!(refused.contains("brings it up to date"), "{refused}");
+        let case = Case::open(&path).unwrap();
+        assert_eq!(shape(case.connection()), wanted);
+        drop(case);
+        drop(Case::read(&path).unwrap());
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! the chunk was cut: the same image gives the same findings for every engine, chunk size and
 //! thread count.
 
+pub mod around;
 pub mod overlap;
 pub mod pair;
 mod pattern;
@@ -26,6 +27,7 @@ use crate::anchor::encode::{Encoding, SIGHT};
 use crate::anchor::{AnchorSet, Hit, User};
 use crate::chunk::{Chunk, Inside, Origin};
 use crate::rule::{RuleSet, Variant};
+use around::Around;
 use pattern::Pattern;
 pub use proof::Proof;
 
@@ -114,6 +116,8 @@ pub struct Confirmed {
     pub proof: Proof,
     /// Why it is not, if it is not.
     pub suppressed: Option<&'static str>,
+    /// What lies around it.
+    pub around: Around,
 }
 
 impl Confirmed {
@@ -124,6 +128,14 @@ impl Confirmed {
         let in_stream = |inside: &&Inside| inside.assembly.is_none() || !inside.layers.is_empty();
         let inside = self.origin.inside.as_ref().filter(in_stream);
         inside.map_or(&self.span, |inside| &inside.stored).clone()
+    }
+
+    /// Where it begins in what the outermost stream gives that it was found in, if there is one.
+    #[must_use]
+    pub fn decoded(&self) -> Option<u64> {
+        let layers = &self.origin.inside.as_ref()?.layers;
+        let inner = layers.get(1).map(|(at, _)| *at);
+        (!layers.is_empty()).then(|| inner.unwrap_or(self.span.start))
     }
 
     /// The secret in the form that is the same however it was written.
@@ -339,6 +351,8 @@ impl Confirmer {
                 .published
                 .iter()
                 .any(|value| value.as_bytes() == canonical);
+        let place = start + judged.range.start..start + judged.range.end;
+        let around = Around::of(&chunk.window, &place, &judged.secret);
         let first = chunk.image_offset(start + judged.range.start).0;
         let matched_from = chunk.image_offset(start + judged.whole.start).0;
         Some(Confirmed {
@@ -355,6 +369,7 @@ impl Confirmer {
             } else {
                 judged.suppressed
             },
+            around,
         })
     }
 }

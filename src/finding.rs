@@ -122,6 +122,26 @@ pub struct Piece {
     pub length: u64,
 }
 
+/// The bytes around a secret, two hexadecimal digits each, with [`Surroundings::HIDDEN`] for each
+/// byte of another secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Surroundings {
+    /// Position of the first of them, in what the secret was read from: the image, the file that
+    /// was put together, or what the last decoder gave.
+    pub offset: u64,
+    /// Those before the secret.
+    pub before: String,
+    /// Bytes of the secret between them, which are not shown.
+    pub length: u64,
+    /// Those behind it.
+    pub after: String,
+}
+
+impl Surroundings {
+    /// Stands for a byte that is hidden.
+    pub const HIDDEN: &'static str = "**";
+}
+
 /// Where it lies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Occurrence {
@@ -184,6 +204,9 @@ pub struct Occurrence {
     /// What the value is there for: `parameter`, `output`, `tag`, `variable`, `property`, ...
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
+    /// What lies around it, redacted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub surroundings: Option<Surroundings>,
     /// Remarks that do not change the verdict: `test-directory`.
     pub labels: Vec<String>,
 }

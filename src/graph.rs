@@ -37,6 +37,7 @@ pub fn derive(case: &mut Case) -> Result<(), CaseError> {
     resolve::vulnerabilities(&transaction)?;
     resolve::secrets(&transaction)?;
     resolve::lateral(&transaction)?;
+    listing::compute(&transaction)?;
     transaction.commit()?;
     // Statistics for the planner: a sample is enough, and keeps a large case quick.
     case.connection()

@@ -11,6 +11,8 @@ pub mod grid;
 pub mod html;
 mod jsonl;
 pub mod ocsf;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod sarif;
 mod table;
 mod tally;
@@ -40,6 +42,9 @@ pub enum Format {
     Ocsf,
     /// Digital Forensics XML, for examiners' tools.
     Dfxml,
+    /// Parquet, for data lakes.
+    #[cfg(feature = "parquet")]
+    Parquet,
 }
 
 /// What a report must know before the first finding.
@@ -89,5 +94,7 @@ pub fn on<'w>(
         Format::Sarif => Box::new(sarif::Sarif::new(writer, setting)),
         Format::Ocsf => Box::new(ocsf::Ocsf::new(writer)),
         Format::Dfxml => Box::new(dfxml::Dfxml::new(writer, setting)),
+        #[cfg(feature = "parquet")]
+        Format::Parquet => Box::new(parquet::Parquet::new(writer)),
     }
 }

@@ -43,6 +43,7 @@ use crate::anchor::encode::{LONGEST_STRETCH, SIGHT};
 use crate::anchor::table::Table;
 use crate::chunk::cut::Cut;
 use crate::confirm::Confirmer;
+use crate::confirm::around::AROUND;
 use crate::finding::Finding;
 use crate::finding::deployment::Deployment;
 use crate::finding::fingerprint::Key;
@@ -146,8 +147,10 @@ pub fn cut(rules: &RuleSet, table: &Table, body: u64) -> Cut {
         // where it begins.
         before: ((u64::from(reach.before) + AnchorSpec::LONGEST as u64)
             * u64::from(LONGEST_STRETCH))
-        .max(SIGHT as u64),
-        after: u64::from(reach.after.saturating_mul(LONGEST_STRETCH)).max(table.longest as u64),
+        .max(SIGHT as u64)
+            + AROUND as u64,
+        after: u64::from(reach.after.saturating_mul(LONGEST_STRETCH)).max(table.longest as u64)
+            + AROUND as u64,
     }
 }
 

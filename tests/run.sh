@@ -29,6 +29,7 @@ needed=(
     prlimit:util-linux
     python3:python3
     gcc:gcc
+    pip3:python3-pip
     g++:g++
     gzip:gzip
     zip:zip
@@ -40,6 +41,8 @@ needed=(
     chromium:chromium
     chromedriver:chromium-driver
     pdftotext:poppler-utils
+    xxd:xxd
+    strings:binutils
 )
 packages=()
 for pair in "${needed[@]}"; do
@@ -64,7 +67,11 @@ if ((${#packages[@]})); then
         "${packages[@]}"
 fi
 
+# A reader of Parquet that is not the one that wrote it; Debian has none.
+python3 -c 'import pyarrow' 2>/dev/null ||
+    python3 -m pip install --quiet --disable-pip-version-check pyarrow==26.0.1
+
 export PATH="$PATH:/sbin:/usr/sbin"
 # The loader complains about a missing run-time folder on every start.
 export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-${TMPDIR:-/tmp}}"
-cargo test --release "$@"
+cargo test --release --features parquet "$@"

@@ -2,6 +2,7 @@
 
 use rusqlite::{OptionalExtension, params};
 
+use super::evidence::number;
 use super::write::file_of;
 use super::{CaseError, Import};
 use crate::finding::summary::Summary;
@@ -148,17 +149,18 @@ impl Import<'_> {
                  RETURNING id",
             )?
             .query_row(params![asset, secret, self.now], |row| row.get(0))?;
-        // SQLite's integers are signed; a position beyond them is no position of a disk.
-        let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-        self.transaction
+        let location: i64 = self
+            .transaction
             .prepare_cached(
                 "INSERT INTO location (finding_id, image_id, place, path, offset, length, partition,
                      inode, state, modified, line, pointer, resource, labels, scan_id)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
                  ON CONFLICT DO UPDATE SET scan_id = excluded.scan_id, gone = 0,
-                     state = excluded.state, modified = excluded.modified",
+                     state = excluded.state, modified = excluded.modified
+                 RETURNING id",
             )?
-            .execute(params![
+            .query_row(
+                params![
                 finding_id,
                 image,
                 place.forensic_path,
@@ -174,8 +176,10 @@ impl Import<'_> {
                 deployed.resource,
                 place.labels.join(","),
                 scan.id
-            ])?;
-        Ok(())
+            ],
+                |row| row.get(0),
+            )?;
+        self.evidence(location, finding)
     }
 
     /// Takes the summary. A complete scan that looked for at least as many types as the one before

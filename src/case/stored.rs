@@ -1,17 +1,20 @@
 //! Findings read back out of the case, so that one set of reports serves a scan and a case.
 //!
-//! A case keeps what it needs to say which secret opens what, not the whole record: a finding that
-//! comes back has no owner, mode or encodings, and the length of its secret is the number of bytes
-//! that it takes on the disk.
+//! What is said of a place comes back as the scan said it. What is said of a secret (its verdict and
+//! severity, whose it is) is one for all its places: that of the last scan that saw it.
 
 use rusqlite::{Connection, Row};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::CaseError;
+use super::evidence::{self, COLUMNS};
 use crate::finding::summary::Summary;
 use crate::finding::{Finding, Occurrence, Secret, Target, Verdict};
 use crate::rule::Severity;
+
+/// Columns before those of the evidence.
+const FIRST: usize = 30;
 
 /// A finding with what the case knows of it besides: the record of a scan with four more fields.
 #[derive(Clone, Debug, Serialize)]
@@ -39,7 +42,7 @@ pub fn each<E: From<CaseError>>(
     take: &mut dyn FnMut(&Stored) -> Result<(), E>,
 ) -> Result<(), E> {
     // The order is that in which the rows lie, so that nothing is sorted in memory.
-    let sql =
+    let sql = format!(
         "SELECT s.type, s.variant, s.severity, s.verdict, s.fingerprint, s.preview, s.expires,
              s.identity, s.details, l.place, l.path, l.offset, l.length, l.partition, l.inode,
              l.state, l.modified, l.line, l.pointer, l.resource, l.labels, i.input, a.uid, f.status,
@@ -47,13 +50,15 @@ pub fn each<E: From<CaseError>>(
              CASE a.kind WHEN 'deployment' THEN a.uid END AS deployment,
              CASE a.kind WHEN 'deployment' THEN nullif(a.service, '') END AS deployment_kind,
              (SELECT c.kind FROM claim c WHERE c.secret_id = s.id ORDER BY c.name LIMIT 1) AS kind,
-             (SELECT c.name FROM claim c WHERE c.secret_id = s.id ORDER BY c.name LIMIT 1) AS target
+             (SELECT c.name FROM claim c WHERE c.secret_id = s.id ORDER BY c.name LIMIT 1) AS target,
+             {COLUMNS}
          FROM location l CROSS JOIN finding f ON f.id = l.finding_id
          CROSS JOIN secret s ON s.id = f.secret_id CROSS JOIN asset a ON a.id = f.asset_id
-         CROSS JOIN image i ON i.id = l.image_id
-         WHERE l.gone = 0 OR f.status = 'fixed' ORDER BY l.id";
+         CROSS JOIN image i ON i.id = l.image_id LEFT JOIN evidence e ON e.location_id = l.id
+         WHERE l.gone = 0 OR f.status = 'fixed' ORDER BY l.id"
+    );
     let now = jiff::Timestamp::now().as_second();
-    let mut statement = connection.prepare(sql).map_err(CaseError::from)?;
+    let mut statement = connection.prepare(&sql).map_err(CaseError::from)?;
     let mut rows = statement.query([]).map_err(CaseError::from)?;
     while let Some(row) = rows.next().map_err(CaseError::from)? {
         take(&stored(row, now).map_err(CaseError::from)?)?;
@@ -79,7 +84,17 @@ fn stored(row: &Row<'_>, now: i64) -> Result<Stored, rusqlite::Error> {
     let length = number("length")?.unwrap_or_default();
     let target: Option<String> = row.get("target")?;
     let kind: Option<String> = row.get("kind")?;
-    let finding = Finding {
+    let asset: String = row.get("uid")?;
+    let mut input: String = row.get("input")?;
+    let deployment: Option<String> = row.get("deployment")?;
+    // The image of a deployment is called by its file and its id.
+    let file = input.strip_suffix(asset.as_str());
+    if let Some(file) = file.and_then(|file| file.strip_suffix('#'))
+        && deployment.is_some()
+    {
+        input = file.to_owned();
+    }
+    let mut finding = Finding {
         schema: Finding::SCHEMA.to_owned(),
         secret_type: row.get("type")?,
         variant: row.get("variant")?,
@@ -98,7 +113,7 @@ fn stored(row: &Row<'_>, now: i64) -> Result<Stored, rusqlite::Error> {
             value: None,
         },
         occurrence: Occurrence {
-            input: row.get("input")?,
+            input,
             offset: number("offset")?.unwrap_or_default(),
             length,
             forensic_path: row.get("place")?,
@@ -117,10 +132,11 @@ fn stored(row: &Row<'_>, now: i64) -> Result<Stored, rusqlite::Error> {
             line: number("line")?,
             column: None,
             pointer: row.get("pointer")?,
-            deployment: row.get("deployment")?,
+            deployment,
             deployment_kind: row.get("deployment_kind")?,
             resource: row.get("resource")?,
             role: None,
+            surroundings: None,
             labels: labels
                 .split(',')
                 .filter(|label| !label.is_empty())
@@ -138,9 +154,10 @@ fn stored(row: &Row<'_>, now: i64) -> Result<Stored, rusqlite::Error> {
         details: map("details")?,
         suppressed: None,
     };
+    evidence::fill(&mut finding, row, FIRST)?;
     Ok(Stored {
         finding,
-        asset: row.get("uid")?,
+        asset,
         status: row.get("status")?,
         first_seen: row.get("first_seen")?,
         last_seen: row.get("last_seen")?,

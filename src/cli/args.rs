@@ -105,6 +105,9 @@ pub(super) struct ScanArgs {
     /// bring their own
     #[arg(long, value_name = "UID", requires = "case")]
     pub(super) asset: Option<String>,
+    /// Also write a report that opens in a browser; with --case that of the whole case
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
     /// How to show progress on standard error
     #[arg(long, value_enum, default_value_t)]
     pub(super) progress: ProgressArg,
@@ -394,6 +397,9 @@ choices!(FormatArg {
     Ocsf,
     /// For examiners' tools: Digital Forensics XML
     Dfxml,
+    /// For data lakes
+    #[cfg(feature = "parquet")]
+    Parquet,
 });
 
 choices!(ProgressArg {

@@ -45,6 +45,8 @@ pub(super) fn run(args: &ExportArgs) -> Result<Ended, Failure> {
         ExportFormat::Csv => findings(connection, Format::Csv, writer)?,
         ExportFormat::Sarif => findings(connection, Format::Sarif, writer)?,
         ExportFormat::Dfxml => findings(connection, Format::Dfxml, writer)?,
+        #[cfg(feature = "parquet")]
+        ExportFormat::Parquet => findings(connection, Format::Parquet, writer)?,
     }
     output.commit()?;
     Ok(Ended::Complete)

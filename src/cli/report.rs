@@ -6,7 +6,7 @@ use std::path::Path;
 use super::args::ReportArgs;
 use super::exit::{Ended, Failure};
 use super::output::Output;
-use crate::case::Case;
+use crate::case::{Case, CaseError};
 use crate::report::html::{Bounds, HtmlError, Page};
 
 impl From<HtmlError> for Failure {
@@ -19,20 +19,34 @@ impl From<HtmlError> for Failure {
 }
 
 pub(super) fn run(args: &ReportArgs) -> Result<Ended, Failure> {
-    let connection = Case::read(&args.file)?;
     let bounds = Bounds {
         paths: args.paths,
         findings: args.findings,
         ..Bounds::default()
     };
-    let page = Page::load(&connection, &title(&args.file), bounds)?;
     let output = Output::open(&args.html)?;
+    write_report(&args.file, &title(&args.file), bounds, output)?;
+    Ok(Ended::Complete)
+}
+
+/// Writes the report of a case.
+pub(super) fn write_report(
+    case: &Path,
+    title: &str,
+    bounds: Bounds,
+    output: Output,
+) -> Result<(), Failure> {
+    let connection = Case::read(case)?;
+    // All of it as of one moment, and none of thousands of queries asks for the lock again.
+    let moment = connection
+        .unchecked_transaction()
+        .map_err(CaseError::from)?;
+    let page = Page::load(&moment, title, bounds)?;
     let mut writer = io::BufWriter::new(output.writer()?);
-    page.write(&connection, &mut writer)?;
+    page.write(&moment, &mut writer)?;
     writer.flush()?;
     drop(writer);
-    output.commit()?;
-    Ok(Ended::Complete)
+    output.commit()
 }
 
 /// What a case is called: its file, without the folders, which say where somebody works.

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 
 use serde::Serialize;
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 
 use super::args::{
     DEFAULT_DEPTH, EngineArgs, FormatArg, ProfileArg, ProgressArg, ScanArgs, TreatmentArg,
@@ -16,6 +16,7 @@ use super::args::{
 use super::exit::{Ended, Failure};
 use super::output::Output;
 use super::progress::Display;
+use super::report::{title, write_report};
 use super::{case, look, types};
 use crate::anchor::AnchorSet;
 use crate::anchor::table::Table;
@@ -25,6 +26,7 @@ use crate::finding::Finding;
 use crate::finding::deployment::Deployment;
 use crate::finding::fingerprint::Key;
 use crate::finding::summary::Summary;
+use crate::report::html::Bounds;
 use crate::report::{self, Format, Setting};
 use crate::rule::load::{AUTHORIZED_KEY, AUTHORIZED_KEYS, CATALOGUE, load};
 use crate::rule::{RuleSet, Severity};
@@ -39,7 +41,8 @@ pub(super) const CPU_CHUNK: u64 = 1 << 20;
 pub(super) const GPU_CHUNK: u64 = 32 << 20;
 
 pub(super) fn run(args: &ScanArgs) -> Result<Ended, Failure> {
-    let rules = select(load_rules_for(args.case.is_some(), &args.rules)?, args)?;
+    let into_case = args.case.is_some() || args.html.is_some();
+    let rules = select(load_rules_for(into_case, &args.rules)?, args)?;
     let inputs = args
         .inputs
         .iter()
@@ -59,9 +62,14 @@ pub(super) fn run(args: &ScanArgs) -> Result<Ended, Failure> {
         FormatArg::Sarif => Format::Sarif,
         FormatArg::Ocsf => Format::Ocsf,
         FormatArg::Dfxml => Format::Dfxml,
+        #[cfg(feature = "parquet")]
+        FormatArg::Parquet => Format::Parquet,
         FormatArg::Auto if to_terminal => Format::Table,
         FormatArg::Auto => Format::Jsonl,
     };
+    let page = args.html.as_deref().map(Page::open).transpose()?;
+    let own = || page.as_ref().map(|page| page.case.clone());
+    let case = args.case.clone().or_else(own);
     let names: Vec<String> = inputs.iter().map(Input::name).collect();
     let setting = Setting {
         rules: &rules,
@@ -77,16 +85,16 @@ pub(super) fn run(args: &ScanArgs) -> Result<Ended, Failure> {
         reveal: args.reveal,
         include_suppressed: args.include_suppressed,
         max_depth: args.max_depth,
-        deployments: match (args.treatment, &args.case) {
-            (TreatmentArg::Deployment, Some(_)) => Deployments::All,
-            (TreatmentArg::Deployment, None) => Deployments::Found,
+        deployments: match (args.treatment, into_case) {
+            (TreatmentArg::Deployment, true) => Deployments::All,
+            (TreatmentArg::Deployment, false) => Deployments::Found,
             _ => Deployments::No,
         },
         progress: args.progress,
     };
     let threshold: Option<Severity> = args.fail_on.map(Into::into);
     let mut reached = false;
-    let mut for_case = args.case.as_deref().map(Aside::open).transpose()?;
+    let mut for_case = case.as_deref().map(Aside::open).transpose()?;
     let mut lines = 0;
     let mut outcome = job.run(&args.engine, to_terminal, &mut |finding| {
         if let Some(aside) = &mut for_case {
@@ -110,10 +118,43 @@ pub(super) fn run(args: &ScanArgs) -> Result<Ended, Failure> {
     }
     drop(writer);
     output.commit()?;
+    if let Some((page, case)) = page.zip(case) {
+        page.write(&case, &names)?;
+    }
     if let Some(error) = outcome.engine_error {
         return Err(error.into());
     }
     Ok(ending(&outcome.summary, reached))
+}
+
+/// The report of a scan: that of the case it goes into, or else of one that is thrown away.
+struct Page {
+    output: Output,
+    folder: TempDir,
+    case: PathBuf,
+}
+
+impl Page {
+    fn open(path: &Path) -> Result<Self, Failure> {
+        // A folder, because SQLite keeps files beside its own; only its owner can enter it.
+        let folder = TempDir::new()?;
+        Ok(Self {
+            output: Output::open(path)?,
+            case: folder.path().join("scan.db"),
+            folder,
+        })
+    }
+
+    fn write(self, case: &Path, inputs: &[String]) -> Result<(), Failure> {
+        let title = match inputs {
+            _ if case != self.case => title(case),
+            [one] => title(Path::new(one)),
+            several => format!("{} inputs", several.len()),
+        };
+        write_report(case, &title, Bounds::default(), self.output)?;
+        self.folder.close()?;
+        Ok(())
+    }
 }
 
 /// The records of a scan on their way into a case, which takes all of them or none.

@@ -25,7 +25,6 @@ use super::args::ServeArgs;
 use super::exit::{Ended, Failure};
 use super::report::title;
 use crate::case::Case;
-use crate::report::html::{Bounds, Page};
 use answer::Site;
 use request::Request;
 
@@ -42,8 +41,9 @@ const READING: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(50);
 
 pub(super) fn run(args: &ServeArgs) -> Result<Ended, Failure> {
-    let connection = Case::read(&args.file)?;
-    let page = Page::load(&connection, &title(&args.file), Bounds::default())?;
+    let connections = (0..WORKERS)
+        .map(|_| Case::read(&args.file))
+        .collect::<Result<Vec<_>, _>>()?;
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, args.port)))
         .map_err(|error| unusable(args.port, &error))?;
     let address = listener
@@ -56,13 +56,14 @@ pub(super) fn run(args: &ServeArgs) -> Result<Ended, Failure> {
         ))
     })?;
     let token = URL_SAFE_NO_PAD.encode(secret);
-    let site = Site::new(page, &connection, address.port(), &token)?;
-    drop(connection);
-    let connections = (0..WORKERS)
-        .map(|_| Case::read(&args.file))
-        .collect::<Result<Vec<_>, _>>()?;
-
     let ending = Arc::new(AtomicBool::new(false));
+    let site = Site::new(
+        title(&args.file),
+        address.port(),
+        &token,
+        Arc::clone(&ending),
+    );
+
     let told = Arc::clone(&ending);
     let handler = move || {
         told.store(true, Ordering::SeqCst);
@@ -73,7 +74,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<Ended, Failure> {
         .map_err(|error| Failure::usage(format!("cannot watch for an interrupt: {error}")))?;
     // In one piece: whoever reads only the first line may close the pipe after it.
     let said = format!(
-        "http://{address}/#token={token}\nThe case as it is now, for this machine only. Ctrl-C ends it.\n"
+        "http://{address}/#token={token}\nThe case as it is whenever the page is loaded, for this machine only. Ctrl-C ends it.\n"
     );
     io::stdout().write_all(said.as_bytes())?;
     serve(&listener, &site, connections, &ending);
@@ -89,9 +90,13 @@ fn unusable(port: u16, error: &io::Error) -> Failure {
 fn serve(listener: &TcpListener, site: &Site, connections: Vec<Connection>, ending: &AtomicBool) {
     let (sender, receiver) = crossbeam::channel::bounded::<TcpStream>(WAITING);
     thread::scope(|scope| {
-        for mut connection in connections {
+        for (number, mut connection) in connections.into_iter().enumerate() {
             let receiver = receiver.clone();
             scope.spawn(move || {
+                if number == 0 {
+                    // Whoever asks for the case is told why it cannot be loaded.
+                    let _told_later = site.warm(&mut connection);
+                }
                 for stream in receiver {
                     if !ending.load(Ordering::SeqCst) {
                         // Whoever hung up does not want to know.

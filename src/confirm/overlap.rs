@@ -17,6 +17,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use super::Confirmed;
+use super::around::{AROUND, joined, near};
 use crate::rule::RuleSet;
 
 /// Keeps the best of overlapping findings of one input.
@@ -25,6 +26,8 @@ pub struct Resolver {
     waiting: Vec<Confirmed>,
     /// Settled findings from inside compressed streams, in ascending order.
     carved: Vec<Confirmed>,
+    /// Where secrets lie, as far as those that come next can lie beside them.
+    recent: Vec<Range<u64>>,
 }
 
 impl Resolver {
@@ -42,7 +45,9 @@ impl Resolver {
                 Some(_) => self.carved.push(confirmed),
             }
         }
-        let (mut settled, waiting) = resolve(std::mem::take(&mut self.waiting), frontier, rules);
+        let recent = std::mem::take(&mut self.recent);
+        let found = std::mem::take(&mut self.waiting);
+        let (mut settled, waiting, spans) = resolve(found, recent, frontier, rules);
         self.waiting = waiting;
         // Nothing that begins before this is still to come, or still waits.
         let first = self
@@ -50,6 +55,8 @@ impl Resolver {
             .first()
             .map_or(u64::MAX, |next| next.span.start);
         let sure = first.min(frontier);
+        let beside = |span: &Range<u64>| span.end.saturating_add(AROUND as u64) > sure;
+        self.recent = spans.into_iter().filter(beside).collect();
         let in_turn = self
             .carved
             .partition_point(|confirmed| confirmed.stored().start < sure);
@@ -62,22 +69,31 @@ impl Resolver {
 
     /// Nothing more comes: returns what still waited.
     pub fn finish(&mut self, rules: &RuleSet) -> Vec<Confirmed> {
-        self.push(Vec::new(), u64::MAX, rules)
+        let rest = self.push(Vec::new(), u64::MAX, rules);
+        // The next input counts from its own beginning.
+        self.recent.clear();
+        rest
     }
 }
 
 /// The best of overlapping findings, in ascending order, where no others can come.
 #[must_use]
 pub fn settle(found: Vec<Confirmed>, rules: &RuleSet) -> Vec<Confirmed> {
-    resolve(found, u64::MAX, rules).0
+    resolve(found, Vec::new(), u64::MAX, rules).0
 }
 
-/// What is final up to the frontier, and what has to wait; both in ascending order.
+/// What is final up to the frontier, and what has to wait; both in ascending order. Then where all
+/// of it and all that came before lies: what loses to another finding is no less secret, so it is
+/// hidden around its neighbours too. The frontier keeps so far from what is still to come that
+/// nothing of that lies around what is final.
 fn resolve(
     mut found: Vec<Confirmed>,
+    mut spans: Vec<Range<u64>>,
     frontier: u64,
     rules: &RuleSet,
-) -> (Vec<Confirmed>, Vec<Confirmed>) {
+) -> (Vec<Confirmed>, Vec<Confirmed>, Vec<Range<u64>>) {
+    spans.extend(found.iter().map(|confirmed| confirmed.span.clone()));
+    let spans = joined(spans);
     found.sort_by_key(|confirmed| (confirmed.span.start, confirmed.span.end));
     let (mut settled, mut waiting) = (Vec::new(), Vec::new());
     let mut rest = found.into_iter().peekable();
@@ -94,7 +110,12 @@ fn resolve(
             waiting.append(&mut group);
         }
     }
-    (settled, waiting)
+    for confirmed in &mut settled {
+        for span in near(&spans, &confirmed.span) {
+            confirmed.around.hide(&confirmed.span, span);
+        }
+    }
+    (settled, waiting, spans)
 }
 
 /// The non-overlapping best of a group of findings that are chained by shared bytes.
@@ -139,6 +160,7 @@ mod tests {
     use super::*;
     use crate::chunk::{Inside, Origin};
     use crate::confirm::Proof;
+    use crate::confirm::around::Around;
     use crate::finding::Verdict;
     use crate::rule::load::load;
 
@@ -172,6 +194,7 @@ mod tests {
             base64: None,
             proof: Proof::of(Verdict::Pattern),
             suppressed: None,
+            around: Around::default(),
         }
     }
 

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::listing;
 use super::recommendation::{level, named};
 use crate::case::CaseError;
+use crate::finding::{Place, Surroundings};
 
 /// Vulnerabilities of an asset that are listed.
 const LISTED: usize = 50;
@@ -41,6 +42,20 @@ pub struct Spot {
     pub labels: String,
     /// Whether a later complete scan did not see it.
     pub gone: bool,
+    /// What was undone to read it, outermost first.
+    pub encoding: String,
+    /// Name of the file system.
+    pub filesystem: Option<String>,
+    /// First byte in the file.
+    pub file_offset: Option<i64>,
+    /// User and group that own the file.
+    pub owner: Option<(i64, i64)>,
+    /// Its permission bits, octal.
+    pub mode: Option<String>,
+    /// What else owns the bytes.
+    pub also: Vec<Place>,
+    /// The bytes around it, redacted.
+    pub surroundings: Option<Surroundings>,
 }
 
 /// What a secret opens.
@@ -194,11 +209,15 @@ pub fn finding(connection: &Connection, id: i64) -> Result<Option<Finding>, Case
     finding.spots = all(
         connection,
         "SELECT i.input, l.path, l.offset, l.length, l.place, l.partition, l.inode, l.state,
-             l.modified, l.line, l.pointer, l.resource, l.labels, l.gone
-         FROM location l JOIN image i ON i.id = l.image_id WHERE l.finding_id = ?1
+             l.modified, l.line, l.pointer, l.resource, l.labels, l.gone, coalesce(e.encoding, ''),
+             e.filesystem, e.file_offset, e.uid, e.gid, e.mode, e.also, e.surroundings
+         FROM location l JOIN image i ON i.id = l.image_id
+         LEFT JOIN evidence e ON e.location_id = l.id WHERE l.finding_id = ?1
          ORDER BY l.gone, l.state IS NOT 'allocated', l.id",
         id,
         |row| {
+            let (user, group): (Option<i64>, Option<i64>) = (row.get(17)?, row.get(18)?);
+            let (also, around): (Option<String>, Option<String>) = (row.get(20)?, row.get(21)?);
             Ok(Spot {
                 image: row.get(0)?,
                 path: row.get(1)?,
@@ -214,6 +233,15 @@ pub fn finding(connection: &Connection, id: i64) -> Result<Option<Finding>, Case
                 resource: row.get(11)?,
                 labels: row.get(12)?,
                 gone: row.get(13)?,
+                encoding: row.get(14)?,
+                filesystem: row.get(15)?,
+                file_offset: row.get(16)?,
+                owner: user.zip(group),
+                mode: row.get(19)?,
+                also: also
+                    .and_then(|text| serde_json::from_str(&text).ok())
+                    .unwrap_or_default(),
+                surroundings: around.and_then(|text| serde_json::from_str(&text).ok()),
             })
         },
     )?;

@@ -3,11 +3,12 @@
 //! A facet counts every row that the other filters leave. Over a million rows that takes a database
 //! seconds per click; over a few integers per row in memory it takes milliseconds. So the columns
 //! that are filtered by are read once, as numbers of words, and the texts of a page are looked up
-//! when it is shown. A listing is the case as it was when it was loaded.
+//! when it is shown. A listing is the case as it was when it was loaded; a [`stamp`] tells whether it
+//! still is.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use super::recommendation::{TOP, Terms, priority};
 use crate::case::CaseError;
@@ -26,6 +27,53 @@ const STATUSES: &[&str] = &["open", "accepted", "fixed", "false-positive"];
 const VULNERABLE: &[&str] = &["none", "low", "medium", "high", "critical"];
 /// State of a place of which nothing is known, or that no file system claims to know.
 const NO_STATE: &str = "no file system";
+
+/// Under which the case keeps when it was derived last.
+const DERIVED: &str = "derived";
+
+/// The findings in the order of a list, with what a list knows of them.
+fn ranked() -> String {
+    format!(
+        "{TOP}
+         SELECT f.id, max(top.score, 0), s.severity, s.verdict,
+             coalesce((SELECT l.state FROM location l WHERE l.finding_id = f.id
+                 ORDER BY l.gone, l.state IS NOT 'allocated', l.id LIMIT 1), '{NO_STATE}'),
+             f.status, s.type, f.asset_id
+         FROM top JOIN finding f ON f.id = top.id JOIN secret s ON s.id = f.secret_id
+         ORDER BY top.score DESC, f.id"
+    )
+}
+
+/// Lists the findings again, and says that the case has changed.
+pub(super) fn compute(transaction: &Transaction<'_>) -> Result<(), CaseError> {
+    transaction.execute("DELETE FROM listed", [])?;
+    transaction.execute(
+        &format!(
+            "INSERT INTO listed (finding_id, score, severity, verdict, state, status, type, asset_id)
+             {}",
+            ranked()
+        ),
+        [i64::MAX],
+    )?;
+    let now = jiff::Timestamp::now().to_string();
+    transaction.execute(
+        "INSERT OR REPLACE INTO meta VALUES (?1, ?2)",
+        [DERIVED, &now],
+    )?;
+    Ok(())
+}
+
+/// Another one means that the case is another than it was.
+///
+/// # Errors
+/// When the database fails.
+pub fn stamp(connection: &Connection) -> Result<String, CaseError> {
+    let mut statement = connection.prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
+    let found = statement
+        .query_row([DERIVED], |row| row.get(0))
+        .optional()?;
+    Ok(found.unwrap_or_default())
+}
 
 /// One row.
 #[derive(Clone, Copy, Debug)]
@@ -83,32 +131,40 @@ impl Listing {
     /// # Errors
     /// When the database fails.
     pub fn findings(connection: &Connection) -> Result<Self, CaseError> {
-        let mut statement = connection.prepare(&format!(
-            "{TOP}
-             SELECT top.id, top.score, s.severity, s.verdict,
-                 coalesce((SELECT l.state FROM location l WHERE l.finding_id = f.id
-                     ORDER BY l.gone, l.state IS NOT 'allocated', l.id LIMIT 1), '{NO_STATE}'),
-                 f.status, s.type, v.uid
-             FROM top JOIN finding f ON f.id = top.id JOIN secret s ON s.id = f.secret_id
-             JOIN asset v ON v.id = f.asset_id ORDER BY top.score DESC, f.id"
-        ))?;
+        // A case of an older program has no list until something is imported into it.
+        let is_listed: bool = connection.query_row(
+            "SELECT EXISTS (SELECT 1 FROM listed) OR NOT EXISTS (SELECT 1 FROM finding)",
+            [],
+            |row| row.get(0),
+        )?;
+        let sql = match is_listed {
+            true => "SELECT finding_id, score, severity, verdict, state, status, type, asset_id
+                 FROM listed ORDER BY rank"
+                .to_owned(),
+            false => ranked(),
+        };
+        let mut statement = connection.prepare("SELECT id, uid FROM asset")?;
+        let assets = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let assets: HashMap<i64, String> = assets.collect::<Result<_, _>>()?;
+        let mut statement = connection.prepare(&sql)?;
         let mut building = Building::new(
             OF_FINDINGS,
             &[SEVERITIES, VERDICTS, &["allocated"], STATUSES, &[], &[]],
         );
-        let mut rows = statement.query([i64::MAX])?;
+        let mut rows = match is_listed {
+            true => statement.query([])?,
+            false => statement.query([i64::MAX])?,
+        };
         while let Some(row) = rows.next()? {
             let severity: u8 = row.get(2)?;
             let severity = SEVERITIES
                 .get(usize::from(severity))
                 .copied()
                 .unwrap_or("critical");
-            let mut words = vec![severity.to_owned()];
-            for column in 3..8 {
-                words.push(row.get(column)?);
-            }
-            let score: i64 = row.get(1)?;
-            building.add(row.get(0)?, score.max(0), &words);
+            let word = |at: usize| row.get_ref(at)?.as_str().map_err(rusqlite::Error::from);
+            let asset = assets.get(&row.get(7)?).map_or("", String::as_str);
+            let words = [severity, word(3)?, word(4)?, word(5)?, word(6)?, asset];
+            building.add(row.get(0)?, row.get(1)?, &words);
         }
         Ok(building.done())
     }
@@ -133,7 +189,8 @@ impl Listing {
                 .get(usize::from(vulnerable))
                 .copied()
                 .unwrap_or("critical");
-            let words = [row.get(2)?, row.get(3)?, row.get(4)?, vulnerable.to_owned()];
+            let words: [String; 4] = [row.get(2)?, row.get(3)?, row.get(4)?, vulnerable.to_owned()];
+            let words = words.each_ref().map(String::as_str);
             building.add(row.get(0)?, row.get(1)?, &words);
         }
         Ok(building.done())
@@ -341,14 +398,14 @@ impl Building {
         building
     }
 
-    fn add(&mut self, id: i64, score: i64, row: &[String]) {
+    fn add(&mut self, id: i64, score: i64, row: &[&str]) {
         let mut words = [0; MOST];
         let columns = self.known.iter_mut().zip(&mut self.listing.words);
         for ((word, (known, list)), number) in row.iter().zip(columns).zip(&mut words) {
-            *number = known.get(word).copied().unwrap_or_else(|| {
+            *number = known.get(*word).copied().unwrap_or_else(|| {
                 let next = u32::try_from(list.len()).unwrap_or(u32::MAX);
-                list.push(word.clone());
-                known.insert(word.clone(), next);
+                list.push((*word).to_owned());
+                known.insert((*word).to_owned(), next);
                 next
             });
         }
@@ -393,7 +450,7 @@ mod tests {
     fn listing() -> Listing {
         let mut building = Building::new(&["level", "name"], &[&["low", "high"], &[]]);
         for (id, level, name) in [(1, "high", "b"), (2, "low", "a"), (3, "high", "a")] {
-            building.add(id, 10 - id, &[level.to_owned(), name.to_owned()]);
+            building.add(id, 10 - id, &[level, name]);
         }
         building.done()
     }

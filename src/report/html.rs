@@ -13,6 +13,7 @@ mod advice;
 mod data;
 mod drawing;
 mod facts;
+mod hexdump;
 mod overview;
 mod page;
 mod paths;
@@ -22,6 +23,7 @@ use std::io;
 
 use maud::{Markup, Render, html};
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use serde_json::Value;
 
 use super::terminal::visible;
@@ -42,6 +44,8 @@ pub struct Bounds {
     pub assets: usize,
     /// Rows of tables that stand there without script.
     pub rows: usize,
+    /// Findings of a file that show the bytes around them.
+    pub bytes: usize,
 }
 
 impl Default for Bounds {
@@ -51,6 +55,7 @@ impl Default for Bounds {
             findings: 50_000,
             assets: 20_000,
             rows: 200,
+            bytes: 5_000,
         }
     }
 }
@@ -80,6 +85,8 @@ pub enum List {
 pub struct Page {
     title: String,
     made: String,
+    /// Stamp of the case when it was loaded.
+    stamp: String,
     findings: Listing,
     assets: Listing,
     bounds: Bounds,
@@ -95,6 +102,7 @@ impl Page {
         let mut page = Self {
             title: title.to_owned(),
             made: now.to_string(),
+            stamp: listing::stamp(connection)?,
             findings: Listing::findings(connection)?,
             assets: Listing::assets(connection)?,
             bounds,
@@ -113,8 +121,14 @@ impl Page {
     /// When the database or the writer fails.
     pub fn write(&self, connection: &Connection, out: &mut dyn io::Write) -> Result<(), HtmlError> {
         let sections = self.sections(connection)?;
-        page::head(self, page::Mode::File, out)?;
+        page::head(&self.title, page::Mode::File, out)?;
         out.write_all(page::frame(self, &sections).into_string().as_bytes())?;
+        // SQLite would plan a lookup again for each of a hundred thousand ids.
+        let steady = DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG;
+        connection
+            .set_db_config(steady, true)
+            .map_err(CaseError::from)?;
+        connection.flush_prepared_statement_cache();
         data::embed(self, connection, out)?;
         page::scripts(out)?;
         Ok(())
@@ -124,8 +138,8 @@ impl Page {
     ///
     /// # Errors
     /// When the writer fails.
-    pub fn shell(&self, out: &mut dyn io::Write) -> io::Result<()> {
-        page::head(self, page::Mode::Served, out)?;
+    pub fn shell(out: &mut dyn io::Write) -> io::Result<()> {
+        page::head("", page::Mode::Served, out)?;
         out.write_all(page::frame_without_case().into_string().as_bytes())?;
         page::scripts(out)
     }
@@ -157,7 +171,9 @@ impl Page {
                 List::Assets => listing::assets_with(connection, text)?,
             });
         }
-        data::page(self.list(list), &wanted, connection, list)
+        let mut page = data::page(self.list(list), &wanted, connection, list)?;
+        data::mark(&mut page, &self.stamp);
+        Ok(page)
     }
 
     /// A row of a list with all that is known of it, if there is such a row.
@@ -171,6 +187,14 @@ impl Page {
         id: i64,
     ) -> Result<Option<Value>, CaseError> {
         data::whole_row(self.list(list), connection, list, id)
+    }
+
+    /// Whether the case is still the one that was loaded.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn is_current(&self, connection: &Connection) -> Result<bool, CaseError> {
+        Ok(listing::stamp(connection)? == self.stamp)
     }
 
     /// Names of the columns that a list is filtered by.

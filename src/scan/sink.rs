@@ -383,6 +383,7 @@ impl<'a> Sink<'a> {
             base64,
             proof,
             suppressed,
+            around,
             ..
         } = confirmed;
         let variant = &self.rules.variants[variant];
@@ -442,6 +443,7 @@ impl<'a> Sink<'a> {
                 deployment_kind: None,
                 resource: None,
                 role: None,
+                surroundings: Some(around.record(&span)),
                 labels: path.as_deref().map(labels_of).unwrap_or_default(),
             },
             target: proof.target,

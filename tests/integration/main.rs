@@ -26,6 +26,7 @@ mod errors;
 mod fixture;
 #[cfg(feature = "gpu")]
 mod gpu;
+mod guides;
 mod html;
 mod images;
 mod linked;
@@ -43,6 +44,7 @@ mod shaders;
 mod sharing;
 #[cfg(feature = "gpu")]
 mod static_cost;
+mod surroundings;
 mod texts;
 mod types;
 mod volumes;

@@ -7,6 +7,8 @@ mod explain;
 mod export;
 mod golden;
 mod hostile;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod terminal;
 
 use std::path::{Path, PathBuf};

@@ -44,6 +44,9 @@ choices!(ExportFormat {
     Ocsf,
     /// For examiners' tools: Digital Forensics XML
     Dfxml,
+    /// For data lakes
+    #[cfg(feature = "parquet")]
+    Parquet,
     /// For BloodHound: the graph as an OpenGraph payload
     Bloodhound,
     /// For BloodHound: the extension that must be uploaded before the first payload

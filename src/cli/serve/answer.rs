@@ -1,6 +1,8 @@
 //! Who is answered, and with what.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
@@ -10,7 +12,7 @@ use super::request::{Fault, Request};
 use crate::case::CaseError;
 use crate::graph::explore::{self, TEMPLATES};
 use crate::graph::listing::Wanted;
-use crate::report::html::{List, Page, policy};
+use crate::report::html::{Bounds, List, Page, policy};
 use crate::report::terminal::visible;
 
 /// Most rows of one page of a list.
@@ -25,13 +27,33 @@ const TOKEN: &str = "x-keydredge-token";
 
 /// Everything that is served.
 pub(super) struct Site {
-    page: Page,
+    title: String,
     shell: Vec<u8>,
-    sections: String,
+    /// Loaded when it is first asked for, and again when the case has changed; who asks meanwhile
+    /// waits.
+    loaded: Mutex<Option<Arc<Loaded>>>,
+    /// Set when the server is to end: what takes long stops then.
+    ending: Arc<AtomicBool>,
     /// Names under which a browser on this machine reaches us.
     hosts: [String; 2],
     /// Hash of the token: comparing hashes takes the same time whatever is sent.
     token: blake3::Hash,
+}
+
+/// The case as it was loaded.
+struct Loaded {
+    page: Page,
+    sections: OnceLock<String>,
+}
+
+impl Loaded {
+    fn sections(&self, connection: &Connection) -> Result<String, CaseError> {
+        if let Some(sections) = self.sections.get() {
+            return Ok(sections.clone());
+        }
+        let sections = self.page.document(connection)?;
+        Ok(self.sections.get_or_init(|| sections).clone())
+    }
 }
 
 /// What goes back.
@@ -44,31 +66,57 @@ pub(super) struct Answer {
 }
 
 impl Site {
-    pub(super) fn new(
-        page: Page,
-        connection: &Connection,
-        port: u16,
-        token: &str,
-    ) -> Result<Self, CaseError> {
+    pub(super) fn new(title: String, port: u16, token: &str, ending: Arc<AtomicBool>) -> Self {
         let mut shell = Vec::new();
         // Writing into memory does not fail.
-        let _written = page.shell(&mut shell);
-        Ok(Self {
+        let _written = Page::shell(&mut shell);
+        Self {
+            title,
             shell,
-            sections: page.document(connection)?,
-            page,
+            loaded: Mutex::default(),
+            ending,
             hosts: [format!("127.0.0.1:{port}"), format!("localhost:{port}")],
             token: blake3::hash(token.as_bytes()),
-        })
+        }
+    }
+
+    /// Loads the case before anybody asks for it.
+    pub(super) fn warm(&self, connection: &mut Connection) -> Result<(), CaseError> {
+        self.until_the_end(connection)?;
+        self.loaded(connection)?.sections(connection)?;
+        Ok(())
+    }
+
+    /// What is computed once for all requests may take as long as the server runs.
+    fn until_the_end(&self, connection: &mut Connection) -> Result<(), CaseError> {
+        let ending = Arc::clone(&self.ending);
+        connection.progress_handler(STEPS, Some(move || ending.load(Ordering::SeqCst)))?;
+        Ok(())
+    }
+
+    /// The case as it is now.
+    fn loaded(&self, connection: &Connection) -> Result<Arc<Loaded>, CaseError> {
+        let mut known = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(loaded) = &*known
+            && loaded.page.is_current(connection)?
+        {
+            return Ok(Arc::clone(loaded));
+        }
+        // All of it as of one moment, whoever writes meanwhile.
+        let moment = connection.unchecked_transaction()?;
+        let loaded = Arc::new(Loaded {
+            page: Page::load(&moment, &self.title, Bounds::default())?,
+            sections: OnceLock::new(),
+        });
+        *known = Some(Arc::clone(&loaded));
+        Ok(loaded)
     }
 
     pub(super) fn answer(&self, request: &Request, connection: &mut Connection) -> Answer {
         let head = request.method == "HEAD";
         let answer = self.judge(request).unwrap_or_else(|| {
-            let end = Instant::now() + DEADLINE;
-            // Without the deadline the answer is still right, only perhaps late.
-            let _unset = connection.progress_handler(STEPS, Some(move || Instant::now() >= end));
-            self.content(request, connection)
+            let found = self.content(request, connection);
+            found.unwrap_or_else(|error| Answer::failure(&error))
         });
         Answer { head, ..answer }
     }
@@ -105,67 +153,70 @@ impl Site {
         None
     }
 
-    fn content(&self, request: &Request, connection: &Connection) -> Answer {
+    fn content(&self, request: &Request, connection: &mut Connection) -> Result<Answer, CaseError> {
         let parts: Vec<&str> = request.path.split('/').skip(1).collect();
+        if parts[..] == [""] {
+            return Ok(Answer::page(self.shell.clone()));
+        }
+        self.until_the_end(connection)?;
+        let loaded = self.loaded(connection)?;
+        if parts[..] == ["api", "sections"] {
+            let sections = loaded.sections(connection)?;
+            return Ok(Answer::page(sections.into_bytes()));
+        }
+        let end = Instant::now() + DEADLINE;
+        connection.progress_handler(STEPS, Some(move || Instant::now() >= end))?;
+        let page = &loaded.page;
         let found = match parts[..] {
-            [""] => return Answer::page(self.shell.clone()),
-            ["api", "sections"] => return Answer::page(self.sections.clone().into_bytes()),
-            ["api", "outline"] => Ok(Some(self.outline())),
-            ["api", "explore"] => question(connection, request.value("query")).map(Some),
+            ["api", "outline"] => Some(outline(page)),
+            ["api", "explore"] => Some(question(connection, request.value("query"))?),
             ["api", name] => match list(name) {
-                Some(list) => self.rows(request, connection, list).map(Some),
-                None => Ok(None),
+                Some(list) => Some(rows(page, request, connection, list)?),
+                None => None,
             },
             ["api", name, id] => match (list(name), id.parse()) {
-                (Some(list), Ok(id)) => self.page.row(connection, list, id),
-                _ => Ok(None),
+                (Some(list), Ok(id)) => page.row(connection, list, id)?,
+                _ => None,
             },
-            _ => Ok(None),
+            _ => None,
         };
-        match found {
-            Ok(Some(value)) => Answer::json(&value),
-            Ok(None) => Answer::text("404 Not Found", "there is nothing of that name"),
-            Err(CaseError::Request(why)) => Answer::text("400 Bad Request", &why),
-            Err(CaseError::Sql(rusqlite::Error::SqliteFailure(code, _)))
-                if code.code == rusqlite::ErrorCode::OperationInterrupted =>
-            {
-                Answer::text("503 Service Unavailable", "this took too long; narrow it")
-            }
-            Err(error) => Answer::text("500 Internal Server Error", &error.to_string()),
-        }
+        Ok(match found {
+            Some(value) => Answer::json(&value),
+            None => Answer::text("404 Not Found", "there is nothing of that name"),
+        })
     }
+}
 
-    fn outline(&self) -> Value {
-        let mut outline = self.page.outline();
-        if let Some(members) = outline.as_object_mut() {
-            members.insert("templates".to_owned(), json!(TEMPLATES));
-        }
-        outline
+fn outline(page: &Page) -> Value {
+    let mut outline = page.outline();
+    if let Some(members) = outline.as_object_mut() {
+        members.insert("templates".to_owned(), json!(TEMPLATES));
     }
+    outline
+}
 
-    fn rows(
-        &self,
-        request: &Request,
-        connection: &Connection,
-        list: List,
-    ) -> Result<Value, CaseError> {
-        let dimensions = self.page.dimensions(list);
-        let place = |name: &str| dimensions.iter().position(|known| *known == name);
-        let number = |name: &str, default: usize| request.value(name).parse().unwrap_or(default);
-        let mut wanted = Wanted {
-            sort: place(request.value("sort")),
-            reverse: request.value("reverse") == "1",
-            offset: number("offset", 0),
-            limit: number("limit", 100).min(LONGEST_PAGE),
-            ..Wanted::default()
-        };
-        for (name, word) in &request.query {
-            if let Some(column) = place(name) {
-                wanted.only.entry(column).or_default().push(word.clone());
-            }
+fn rows(
+    page: &Page,
+    request: &Request,
+    connection: &Connection,
+    list: List,
+) -> Result<Value, CaseError> {
+    let dimensions = page.dimensions(list);
+    let place = |name: &str| dimensions.iter().position(|known| *known == name);
+    let number = |name: &str, default: usize| request.value(name).parse().unwrap_or(default);
+    let mut wanted = Wanted {
+        sort: place(request.value("sort")),
+        reverse: request.value("reverse") == "1",
+        offset: number("offset", 0),
+        limit: number("limit", 100).min(LONGEST_PAGE),
+        ..Wanted::default()
+    };
+    for (name, word) in &request.query {
+        if let Some(column) = place(name) {
+            wanted.only.entry(column).or_default().push(word.clone());
         }
-        self.page.rows(connection, list, wanted, request.value("q"))
     }
+    page.rows(connection, list, wanted, request.value("q"))
 }
 
 fn list(name: &str) -> Option<List> {
@@ -197,6 +248,18 @@ impl Answer {
         match fault {
             Fault::Malformed => Self::text("400 Bad Request", "this is no request"),
             Fault::TooLong => Self::text("431 Request Header Fields Too Large", "too long"),
+        }
+    }
+
+    fn failure(error: &CaseError) -> Self {
+        match error {
+            CaseError::Request(why) => Self::text("400 Bad Request", why),
+            CaseError::Sql(rusqlite::Error::SqliteFailure(code, _))
+                if code.code == rusqlite::ErrorCode::OperationInterrupted =>
+            {
+                Self::text("503 Service Unavailable", "this took too long; narrow it")
+            }
+            error => Self::text("500 Internal Server Error", &error.to_string()),
         }
     }
 

@@ -25,16 +25,21 @@ pub(super) fn in_script(value: &Value) -> String {
 /// escape means the same.
 fn escaped(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
-    for character in json.chars() {
-        match character {
-            '<' => text.push_str("\\u003c"),
-            '>' => text.push_str("\\u003e"),
-            '&' => text.push_str("\\u0026"),
-            '\u{2028}' => text.push_str("\\u2028"),
-            '\u{2029}' => text.push_str("\\u2029"),
-            other => text.push(other),
-        }
+    let mut rest = json;
+    while let Some(at) = rest.find(['<', '>', '&', '\u{2028}', '\u{2029}']) {
+        let (plain, special) = rest.split_at(at);
+        text.push_str(plain);
+        let mut characters = special.chars();
+        text.push_str(match characters.next() {
+            Some('<') => "\\u003c",
+            Some('>') => "\\u003e",
+            Some('&') => "\\u0026",
+            Some('\u{2028}') => "\\u2028",
+            _ => "\\u2029",
+        });
+        rest = characters.as_str();
     }
+    text.push_str(rest);
     text
 }
 
@@ -46,6 +51,7 @@ const LABELS: &[&str] = &[
     "Recommendation",
     "On",
     "Places",
+    facts::AROUND,
     "Opens",
     "Also on",
     "Public key",
@@ -114,11 +120,11 @@ fn facts_as_json(facts: Vec<Fact>, mut pool: Option<&mut Pool>) -> Value {
 /// A row as its id, score, numbers of its words and cells; and its facts.
 type Row = (Vec<Value>, Vec<Fact>);
 
-/// Looks a row up.
+/// Looks a row up; with the bytes around a secret if `bytes`.
 fn row(
     connection: &Connection,
     listing: &Listing,
-    list: List,
+    (list, bytes): (List, bool),
     entry: &Entry,
 ) -> Result<Option<Row>, CaseError> {
     let (cells, facts) = match list {
@@ -133,7 +139,7 @@ fn row(
                 facts::where_short(&found),
                 facts::opens_short(&found),
             ];
-            (cells, facts::of_finding(&found))
+            (cells, facts::of_finding(&found, bytes))
         }
         List::Assets => {
             let Some(found) = detail::asset(connection, entry.id)? else {
@@ -166,9 +172,17 @@ fn heads(listing: &Listing) -> Value {
     })
 }
 
+/// Says of which state of the case something is: numbers of words mean nothing in another.
+pub(super) fn mark(value: &mut Value, stamp: &str) {
+    if let Some(members) = value.as_object_mut() {
+        members.insert("stamp".to_owned(), stamp.into());
+    }
+}
+
 /// What the script needs before it asks for rows.
 pub(super) fn outline(page: &Page) -> Value {
     json!({
+        "stamp": page.stamp,
         "title": visible(&page.title),
         "labels": LABELS,
         "findings": heads(&page.findings),
@@ -194,8 +208,9 @@ pub(super) fn embed(
         write!(out, ",\"{name}\":[")?;
         let listing = page.list(list);
         let mut separator = "";
-        for entry in listing.entries.iter().take(most) {
-            if let Some((mut row, facts)) = row(connection, listing, list, entry)? {
+        for (number, entry) in listing.entries.iter().take(most).enumerate() {
+            let sort = (list, number < page.bounds.bytes);
+            if let Some((mut row, facts)) = row(connection, listing, sort, entry)? {
                 row.push(facts_as_json(facts, Some(&mut pool)));
                 write!(out, "{separator}{}", in_script(&Value::Array(row)))?;
                 separator = ",\n";
@@ -221,7 +236,7 @@ pub(super) fn page(
     let page = listing.page(wanted);
     let mut rows = Vec::new();
     for entry in &page.entries {
-        rows.extend(row(connection, listing, list, entry)?.map(|(row, _)| row));
+        rows.extend(row(connection, listing, (list, false), entry)?.map(|(row, _)| row));
     }
     Ok(json!({ "total": page.total, "counts": page.counts, "rows": rows }))
 }
@@ -236,7 +251,7 @@ pub(super) fn whole_row(
     let Some(entry) = listing.entries.iter().find(|entry| entry.id == id) else {
         return Ok(None);
     };
-    let found = row(connection, listing, list, entry)?;
+    let found = row(connection, listing, (list, true), entry)?;
     Ok(found.map(|(mut row, facts)| {
         row.push(facts_as_json(facts, None));
         Value::Array(row)
@@ -265,7 +280,7 @@ mod tests {
             let quoted = at.split('"').nth(1).unwrap();
             let first = at.split(',').next().unwrap();
             assert!(
-                LABELS.contains(&quoted) || first.contains("STEPS"),
+                LABELS.contains(&quoted) || first.contains("STEPS") || first.contains("AROUND"),
                 "{quoted} is no label of data.rs"
             );
         }

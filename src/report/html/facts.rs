@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::short;
+use super::{hexdump, short};
 use crate::graph::detail::{Asset, Finding, Spot};
 use crate::graph::recommendation::steps;
 use crate::report::terminal::visible;
@@ -50,8 +50,11 @@ impl Facts {
 /// Label of the steps.
 pub(super) const STEPS: &str = "What to do";
 
-/// The evidence of a finding.
-pub(super) fn of_finding(finding: &Finding) -> Vec<Fact> {
+/// Label of the bytes around a secret.
+pub(super) const AROUND: &str = "Bytes around it";
+
+/// The evidence of a finding; with the bytes around its first place if `bytes`.
+pub(super) fn of_finding(finding: &Finding, bytes: bool) -> Vec<Fact> {
     let mut facts = Facts::default();
     let [uid, name, kind, _] = &finding.asset;
     facts.line("Secret", &finding.preview);
@@ -70,6 +73,10 @@ pub(super) fn of_finding(finding: &Finding) -> Vec<Fact> {
         },
     );
     facts.lines("Places", finding.spots.iter().map(place));
+    let mut spots = finding.spots.iter().filter(|_| bytes);
+    let around = spots.find_map(|spot| spot.surroundings.as_ref());
+    let dump = around.map(|around| hexdump::lines(around, &finding.preview));
+    facts.lines(AROUND, dump.into_iter().flatten());
     facts.lines(
         "Opens",
         finding.opens.iter().map(|opening| {
@@ -156,12 +163,26 @@ fn place(spot: &Spot) -> String {
     if spot.forensic_path != spot.offset.to_string() {
         facts.push(format!("through {}", spot.forensic_path));
     }
+    let encoding = spot.encoding.replace(',', ", ");
+    facts.extend(Some(encoding).filter(|names| !names.is_empty()));
     facts.extend(spot.partition.map(|number| format!("partition {number}")));
+    facts.extend(spot.filesystem.clone());
     facts.extend(spot.inode.map(|number| format!("inode {number}")));
+    let in_file = spot.file_offset.filter(|at| *at != spot.offset);
+    facts.extend(in_file.map(|at| format!("byte {at:#x} of the file")));
+    facts.extend(
+        spot.owner
+            .map(|(user, group)| format!("owner {user}:{group}")),
+    );
+    facts.extend(spot.mode.as_ref().map(|mode| format!("mode {mode}")));
     facts.extend(spot.line.map(|number| format!("line {number}")));
     facts.extend(spot.state.clone());
     facts.extend(spot.modified.as_ref().map(|time| format!("changed {time}")));
     facts.extend(Some(spot.labels.clone()).filter(|labels| !labels.is_empty()));
+    facts.extend(spot.also.iter().map(|other| {
+        let path = other.path.as_deref().unwrap_or("no file");
+        format!("also {path} ({})", other.state)
+    }));
     if spot.gone {
         facts.push("no longer there in a later complete scan".to_owned());
     }

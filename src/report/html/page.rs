@@ -47,8 +47,7 @@ pub fn policy(served: bool) -> String {
 }
 
 /// Document up to and with the opening of the body.
-pub(super) fn head(page: &Page, mode: Mode, out: &mut dyn Write) -> io::Result<()> {
-    let title = if mode == Mode::File { &*page.title } else { "" };
+pub(super) fn head(title: &str, mode: Mode, out: &mut dyn Write) -> io::Result<()> {
     let head = html! {
         (DOCTYPE)
         (PreEscaped("<html lang=\"en\">"))

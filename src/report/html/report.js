@@ -79,7 +79,10 @@
       if (wanted.reverse) ask.set("reverse", "1");
       ask.set("offset", wanted.offset);
       ask.set("limit", PER_PAGE);
-      return fetched(`api/${list}?${ask}`);
+      const page = await fetched(`api/${list}?${ask}`);
+      // The case has changed: its words have other numbers, and its sections other counts.
+      if (page.stamp !== outline.stamp) location.reload();
+      return page;
     },
     async row(list, id) {
       return fetched(`api/${list}/${id}`);
@@ -295,7 +298,8 @@
     const fact = ([label, lines]) => {
       const texts = Array.isArray(lines) ? lines : source.outline.shared[lines];
       const name = source.outline.labels[label];
-      const value = element("dd", { class: ["Id", "Fingerprint", "Public key", "Key id", "Places", "Secret"].includes(name) ? "mono" : false },
+      const value = element("dd", { class: ["Id", "Fingerprint", "Public key", "Key id", "Places", "Secret"].includes(name) ? "mono" : name === "Bytes around it" ? "dump" : false,
+        tabindex: name === "Bytes around it" ? "0" : false },
         ...texts.map((text) => element("span", { class: "line", text })));
       return [element("dt", { text: name }), value];
     };

@@ -14,7 +14,9 @@ fn evidence(facts: &[Fact]) -> Markup {
         dl.facts {
             @for fact in facts {
                 dt { (fact.label) }
-                dd { @for line in &fact.lines { span.line { (line) } } }
+                dd.dump[fact.label == facts::AROUND] tabindex=[(fact.label == facts::AROUND).then_some("0")] {
+                    @for line in &fact.lines { span.line { (line) } }
+                }
             }
         }
     }
@@ -40,6 +42,10 @@ pub(super) fn findings(page: &Page, connection: &Connection) -> Result<Markup, C
                     p.note.cut.file { "The " (grouped(page.bounds.findings as u64)) " most urgent of " (grouped(all as u64))
                         " findings are in this file; " code { "keydredge case serve" } " shows all of them." }
                 }
+                @if all.min(page.bounds.findings) > page.bounds.bytes {
+                    p.note.cut.file { "The " (grouped(page.bounds.bytes as u64)) " most urgent of them show the bytes around the secret; "
+                        code { "keydredge case serve" } " shows those of all." }
+                }
                 div.static {
                     @for (entry, found) in &rows {
                         @let [uid, name, ..] = &found.asset;
@@ -50,7 +56,7 @@ pub(super) fn findings(page: &Page, connection: &Connection) -> Result<Markup, C
                                 span.state { (listing.word(entry, 3)) ", " (listing.word(entry, 1)) ", " (Shown(listing.word(entry, 2))) }
                                 span.sure { "finding " (found.id) }
                             }
-                            (evidence(&facts::of_finding(found)))
+                            (evidence(&facts::of_finding(found, true)))
                         }
                     }
                     @if all > rows.len() {

@@ -322,6 +322,34 @@ fn a_thousand_requests_at_once_are_answered_and_an_interrupt_ends_cleanly() {
 }
 
 #[test]
+fn what_is_imported_meanwhile_shows_and_an_open_page_takes_it_in() {
+    let fleet = Fleet::new();
+    let server = Server::start(&fleet.desk, "fleet/fleet.db");
+    let browser = Browser::start(1400, 1000);
+    browser.open(&server.url);
+    let all = |answer: Value| answer["total"].as_u64().unwrap();
+    let before = all(server.json("/api/findings"));
+    let rows = fleet.ask(&["recommendations", "--findings"]);
+    let number = rows[0]["finding"].to_string();
+    let decision = format!("{number}=false-positive");
+    fleet
+        .case(&["recommendations", "--set", &decision])
+        .expect(0);
+    assert_eq!(all(server.json("/api/findings")), before);
+    let decided = server.json("/api/findings?status=false-positive");
+    assert_eq!(decided["rows"][0][0].to_string(), number);
+    // The page that is open was drawn from the case as it was; a click makes it load again.
+    browser.get("window.before = 1; document.querySelector('[data-list=findings] input[data-word=critical]').click()");
+    browser.until(
+        "return window.before === undefined && document.documentElement.dataset.ready === 'yes'",
+    );
+    assert_eq!(
+        browser.get("return location.hash"),
+        "#findings?severity=critical"
+    );
+}
+
+#[test]
 fn the_served_page_is_the_same_page() {
     let fleet = Fleet::new();
     let server = Server::start(&fleet.desk, "fleet/fleet.db");
