@@ -124,6 +124,14 @@ impl Confirmed {
         inside.map_or(&self.span, |inside| &inside.stored).clone()
     }
 
+    /// Where it begins in what the outermost stream gives that it was found in, if there is one.
+    #[must_use]
+    pub fn decoded(&self) -> Option<u64> {
+        let layers = &self.origin.inside.as_ref()?.layers;
+        let inner = layers.get(1).map(|(at, _)| *at);
+        (!layers.is_empty()).then(|| inner.unwrap_or(self.span.start))
+    }
+
     /// The secret in the form that is the same however it was written.
     #[must_use]
     pub fn canonical(&self) -> &[u8] {

@@ -96,6 +96,8 @@ struct Place {
     shared: bool,
     /// That file, if it is one of this volume.
     file: Option<Whose>,
+    /// Which byte is asked about of what is encoded from here on.
+    decoded: Option<u64>,
 }
 
 /// A run that holds a place.
@@ -109,6 +111,8 @@ struct Hold {
     whole: bool,
     deleted: bool,
     journal: bool,
+    /// Where it begins on the volume.
+    start: u64,
 }
 
 /// A place asked about.
@@ -118,6 +122,9 @@ pub struct Asked {
     pub range: Range<u64>,
     /// What is known of them already.
     pub file: Option<Whose>,
+    /// Where they are a stream that was decoded: which byte of what it gives is asked about. A file
+    /// system may have encoded a file that way.
+    pub decoded: Option<u64>,
 }
 
 /// A file that is known to hold bytes that come from a place, and where in the file they lie. The
@@ -146,6 +153,7 @@ pub fn attribute(volumes: &[Volume], ranges: &[Range<u64>]) -> Vec<Vec<Owner>> {
     let asked = ranges.iter().map(|range| Asked {
         range: range.clone(),
         file: None,
+        decoded: None,
     });
     attribute_known(volumes, &asked.collect::<Vec<_>>())
 }
@@ -158,7 +166,12 @@ pub fn attribute_known(volumes: &[Volume], asked: &[Asked]) -> Vec<Vec<Owner>> {
     // Logical volumes stand behind the physical ones that hold them and know more about the bytes.
     for (index, volume) in volumes.iter().enumerate().rev() {
         let mut places = Vec::new();
-        for (asked, Asked { range, file }) in asked.iter().enumerate() {
+        for (asked, known_of) in asked.iter().enumerate() {
+            let Asked {
+                range,
+                file,
+                decoded,
+            } = known_of;
             let group = matches!(volume.content, Content::PhysicalVolume);
             let known = owners.get(asked).is_some_and(|known| !known.is_empty());
             if let Some(at) = volume
@@ -173,6 +186,7 @@ pub fn attribute_known(volumes: &[Volume], asked: &[Asked]) -> Vec<Vec<Owner>> {
                     journal: false,
                     shared: file.is_some(),
                     file: file.filter(|file| file.volume == index),
+                    decoded: *decoded,
                 });
             }
         }
@@ -251,6 +265,7 @@ fn of_file_system(
                 at,
                 journal: true,
                 file: None,
+                decoded: None,
                 ..*place
             });
         }
@@ -333,6 +348,10 @@ fn holds(file_system: &dyn FileSystem, places: &[Place]) -> Vec<Hold> {
     let known = |place: &Place| Some(Hold::known(place.asked, place.file.as_ref()?));
     let mut holds: Vec<Hold> = places.iter().filter_map(known).collect();
     let mut counts: HashMap<(usize, bool), usize> = HashMap::new();
+    // Where an encoded block begins and which of the bytes it gives is asked about.
+    let streams = places.iter();
+    let streams = streams.filter_map(|place| Some((place.asked, (place.at, place.decoded?))));
+    let mut decoded: HashMap<usize, (u64, u64)> = streams.collect();
     file_system.runs(&mut |run| {
         let first = places.partition_point(|place| place.at < run.start);
         for place in places.get(first..).unwrap_or(&[]) {
@@ -340,19 +359,48 @@ fn holds(file_system: &dyn FileSystem, places: &[Place]) -> Vec<Hold> {
                 break;
             }
             let count = counts.entry((place.asked, run.deleted)).or_default();
-            let is_known = place.file.is_some_and(|file| {
+            let known = place.file.filter(|file| {
                 (file.node, file.stream, file.deleted) == (run.node, run.stream, run.deleted)
             });
-            if *count < OWNERS && !is_known {
+            if let Some(at) = known.and_then(|file| run.decoded_from(file.file_offset)) {
+                decoded.insert(place.asked, (run.start, at));
+            }
+            if *count < OWNERS && known.is_none() {
                 *count = count.saturating_add(1);
                 holds.push(Hold::new(place, run));
             }
         }
     });
+    holds.retain_mut(|hold| match decoded.get(&hold.asked) {
+        Some((start, at)) if *start == hold.start => hold.settle(*at),
+        _ => true,
+    });
     holds
 }
 
+impl Run {
+    /// Which byte of what the block gives is that of the stream at `file_offset`.
+    fn decoded_from(&self, file_offset: u64) -> Option<u64> {
+        let RunKind::Encoded { skip, len } = self.kind else {
+            return None;
+        };
+        let into = file_offset.checked_sub(self.file_offset)?;
+        (into < len).then(|| skip.saturating_add(into))
+    }
+}
+
 impl Hold {
+    /// Takes into account which byte of what its block gives is asked about. False if the file has
+    /// no part in that byte: it uses another part of the block.
+    fn settle(&mut self, decoded: u64) -> bool {
+        let RunKind::Encoded { skip, len } = self.kind else {
+            return true;
+        };
+        let into = decoded.checked_sub(skip).filter(|into| *into < len);
+        self.file_offset = into.and_then(|into| self.file_offset?.checked_add(into));
+        into.is_some()
+    }
+
     fn new(place: &Place, run: &Run) -> Self {
         let into = place.at.saturating_sub(run.start);
         let valid = into.saturating_add(place.len) <= run.valid;
@@ -363,13 +411,14 @@ impl Hold {
             kind: run.kind,
             file_offset: match run.kind {
                 RunKind::Map => None,
-                RunKind::Encoded => Some(run.file_offset),
+                RunKind::Encoded { .. } => Some(run.file_offset),
                 _ => Some(run.file_offset.saturating_add(into)),
             },
             slack: into >= run.valid,
             whole: valid && !place.shared,
             deleted: run.deleted,
             journal: place.journal,
+            start: run.start,
         }
     }
 
@@ -384,6 +433,7 @@ impl Hold {
             whole: true,
             deleted: file.deleted,
             journal: false,
+            start: 0,
         }
     }
 }
@@ -407,7 +457,7 @@ fn detail(hold: &Hold, claim: Option<&Claim>) -> Option<String> {
     let detail = match hold.kind {
         RunKind::Unwritten => "reserved for the file, never written",
         RunKind::Map => "block map of the file",
-        RunKind::Encoded => "inside an encoded block",
+        RunKind::Encoded { .. } => "inside an encoded block",
         RunKind::Resident => "inside the file's metadata",
         RunKind::Plain => return None,
     };

@@ -2,6 +2,7 @@
 //! the next, in compressed files, cut up by a record. The images are made by mke2fs and debugfs,
 //! mkntfs and ntfs-3g, mkfs.fat and mtools.
 
+mod kernel;
 mod recall;
 mod short;
 

@@ -56,7 +56,7 @@ fn describe(folder: &Path, proto: &mut String) {
 
 /// What `xfs_db` says of all files that have a name, and the number of links of those that are not
 /// directories.
-fn told(image: &Path) -> (Vec<Told>, HashMap<u64, usize>) {
+pub fn told(image: &Path) -> (Vec<Told>, HashMap<u64, usize>) {
     let shown = image.to_str().unwrap();
     let names = stdout(&run(
         "xfs_db",
