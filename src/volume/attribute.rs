@@ -5,10 +5,13 @@
 //! the files that are left. Every owner is kept, because blocks are shared (hard links, reflinks)
 //! and reused after deletion, and all of them may matter.
 
+mod hold;
+
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use super::{Claim, Content, FileSystem, Name, Node, NodeId, Run, RunKind, Volume};
+use super::{Claim, Content, FileSystem, Name, Node, NodeId, Volume};
+use hold::{detail, holds, state};
 
 /// Owners of one place that are kept, of live and of deleted ones each. A hostile image could
 /// claim one block from a million inodes.
@@ -98,21 +101,6 @@ struct Place {
     file: Option<Whose>,
     /// Which byte is asked about of what is encoded from here on.
     decoded: Option<u64>,
-}
-
-/// A run that holds a place.
-struct Hold {
-    asked: usize,
-    node: NodeId,
-    stream: u32,
-    kind: RunKind,
-    file_offset: Option<u64>,
-    slack: bool,
-    whole: bool,
-    deleted: bool,
-    journal: bool,
-    /// Where it begins on the volume.
-    start: u64,
 }
 
 /// A place asked about.
@@ -343,127 +331,6 @@ fn of_file_system(
     }
 }
 
-/// One sweep: the runs that hold any of the places, which are sorted.
-fn holds(file_system: &dyn FileSystem, places: &[Place]) -> Vec<Hold> {
-    let known = |place: &Place| Some(Hold::known(place.asked, place.file.as_ref()?));
-    let mut holds: Vec<Hold> = places.iter().filter_map(known).collect();
-    let mut counts: HashMap<(usize, bool), usize> = HashMap::new();
-    // Where an encoded block begins and which of the bytes it gives is asked about.
-    let streams = places.iter();
-    let streams = streams.filter_map(|place| Some((place.asked, (place.at, place.decoded?))));
-    let mut decoded: HashMap<usize, (u64, u64)> = streams.collect();
-    file_system.runs(&mut |run| {
-        let first = places.partition_point(|place| place.at < run.start);
-        for place in places.get(first..).unwrap_or(&[]) {
-            if place.at >= run.end() {
-                break;
-            }
-            let count = counts.entry((place.asked, run.deleted)).or_default();
-            let known = place.file.filter(|file| {
-                (file.node, file.stream, file.deleted) == (run.node, run.stream, run.deleted)
-            });
-            if let Some(at) = known.and_then(|file| run.decoded_from(file.file_offset)) {
-                decoded.insert(place.asked, (run.start, at));
-            }
-            if *count < OWNERS && known.is_none() {
-                *count = count.saturating_add(1);
-                holds.push(Hold::new(place, run));
-            }
-        }
-    });
-    holds.retain_mut(|hold| match decoded.get(&hold.asked) {
-        Some((start, at)) if *start == hold.start => hold.settle(*at),
-        _ => true,
-    });
-    holds
-}
-
-impl Run {
-    /// Which byte of what the block gives is that of the stream at `file_offset`.
-    fn decoded_from(&self, file_offset: u64) -> Option<u64> {
-        let RunKind::Encoded { skip, len } = self.kind else {
-            return None;
-        };
-        let into = file_offset.checked_sub(self.file_offset)?;
-        (into < len).then(|| skip.saturating_add(into))
-    }
-}
-
-impl Hold {
-    /// Takes into account which byte of what its block gives is asked about. False if the file has
-    /// no part in that byte: it uses another part of the block.
-    fn settle(&mut self, decoded: u64) -> bool {
-        let RunKind::Encoded { skip, len } = self.kind else {
-            return true;
-        };
-        let into = decoded.checked_sub(skip).filter(|into| *into < len);
-        self.file_offset = into.and_then(|into| self.file_offset?.checked_add(into));
-        into.is_some()
-    }
-
-    fn new(place: &Place, run: &Run) -> Self {
-        let into = place.at.saturating_sub(run.start);
-        let valid = into.saturating_add(place.len) <= run.valid;
-        Self {
-            asked: place.asked,
-            node: run.node,
-            stream: run.stream,
-            kind: run.kind,
-            file_offset: match run.kind {
-                RunKind::Map => None,
-                RunKind::Encoded { .. } => Some(run.file_offset),
-                _ => Some(run.file_offset.saturating_add(into)),
-            },
-            slack: into >= run.valid,
-            whole: valid && !place.shared,
-            deleted: run.deleted,
-            journal: place.journal,
-            start: run.start,
-        }
-    }
-
-    fn known(asked: usize, file: &Whose) -> Self {
-        Self {
-            asked,
-            node: file.node,
-            stream: file.stream,
-            kind: RunKind::Plain,
-            file_offset: Some(file.file_offset),
-            slack: false,
-            whole: true,
-            deleted: file.deleted,
-            journal: false,
-            start: 0,
-        }
-    }
-}
-
-fn state(hold: &Hold) -> State {
-    match hold.kind {
-        _ if hold.journal => State::JournalCopy,
-        RunKind::Map if hold.deleted => State::Deleted,
-        RunKind::Map => State::Metadata,
-        RunKind::Unwritten => State::Slack,
-        _ if hold.slack => State::Slack,
-        _ if hold.deleted => State::Deleted,
-        _ => State::Allocated,
-    }
-}
-
-fn detail(hold: &Hold, claim: Option<&Claim>) -> Option<String> {
-    if let (true, Some(Claim::Journal { of: Some(at) })) = (hold.journal, claim) {
-        return Some(format!("copy of {at:#x}"));
-    }
-    let detail = match hold.kind {
-        RunKind::Unwritten => "reserved for the file, never written",
-        RunKind::Map => "block map of the file",
-        RunKind::Encoded { .. } => "inside an encoded block",
-        RunKind::Resident => "inside the file's metadata",
-        RunKind::Plain => return None,
-    };
-    Some(detail.to_owned())
-}
-
 /// What the home of a journal copy is now.
 fn home(file_system: &dyn FileSystem, at: u64) -> String {
     match file_system.claim(at) {
@@ -480,7 +347,7 @@ mod tests {
     use super::*;
     use crate::volume::file_system::Encoded;
     use crate::volume::partition::Scheme;
-    use crate::volume::{Disk, Part};
+    use crate::volume::{Disk, Part, Run, RunKind};
 
     /// Two live files, of which the second has two names, and a deleted one that had their blocks;
     /// byte 900 is a journal copy of byte 100.
