@@ -151,12 +151,19 @@ impl Image {
         self.opened.format
     }
 
+    /// What kind of container its first file is by its content, whether it could be opened as that
+    /// or not.
+    #[must_use]
+    pub fn recognised(&self) -> Format {
+        format::detect(&self.files, 0)
+    }
+
     /// What container a file opened with [`open_plain`](Self::open_plain) is, if its bytes are not
     /// the disk's: they may be compressed, or out of order.
     #[must_use]
     pub fn unopened(&self) -> Option<Format> {
         let plain = self.format() == Format::Raw;
-        let found = plain.then(|| format::detect(&self.files, 0))?;
+        let found = plain.then(|| self.recognised())?;
         let same = matches!(found, Format::Raw | Format::Split)
             || vhd::is_fixed(format::tail(&self.files, 0));
         (!same).then_some(found)

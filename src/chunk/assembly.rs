@@ -49,6 +49,8 @@ pub struct Source {
     pub disk: Range<u64>,
     /// Whether each byte has a place of its own on the disk; else the block as a whole was decoded.
     pub moved: bool,
+    /// How many bytes of what the block gives are left out before these.
+    pub skip: u64,
 }
 
 impl Source {
@@ -111,6 +113,7 @@ impl Assembly {
         match self.codec.filter(|_| !source.moved) {
             Some(codec) => {
                 let codec = codec.to_ascii_uppercase();
+                let into = source.skip.saturating_add(into);
                 format!("{}-{codec}-{into}", source.disk.start)
             }
             None => source.disk.start.saturating_add(into).to_string(),
@@ -133,7 +136,12 @@ mod tests {
     use super::*;
 
     fn source(range: Range<u64>, disk: Range<u64>, moved: bool) -> Source {
-        Source { range, disk, moved }
+        Source {
+            range,
+            disk,
+            moved,
+            skip: 0,
+        }
     }
 
     fn assembly(sources: Vec<Source>) -> Assembly {

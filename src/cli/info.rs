@@ -19,11 +19,22 @@ pub(super) fn run(args: &InfoArgs) -> Result<Ended, Failure> {
     let found = volumes(&disk);
     let about = image.describe();
     let mut warnings = about.warnings.clone();
+    let is_refused = refused.is_some();
     warnings.extend(refused);
     warnings.extend(found.warnings);
     warnings.extend_from_slice(&found.missing);
     let mut out = io::stdout().lock();
-    writeln!(out, "container    {}", about.format)?;
+    if is_refused {
+        let container = image.recognised();
+        writeln!(out, "container    {container}, which cannot be read")?;
+        writeln!(
+            out,
+            "             taken as it lies: positions are those of the file, and what it compresses \
+             or splits is not seen"
+        )?;
+    } else {
+        writeln!(out, "container    {}", about.format)?;
+    }
     for (name, value) in &about.facts {
         writeln!(out, "             {}: {}", visible(name), visible(value))?;
     }
@@ -59,10 +70,11 @@ pub(super) fn run(args: &InfoArgs) -> Result<Ended, Failure> {
     for warning in &warnings {
         writeln!(out, "warning: {}", visible(warning))?;
     }
-    Ok(if about.unreadable > 0 || !found.missing.is_empty() {
-        Ended::Incomplete
-    } else {
+    let is_whole = !is_refused && about.unreadable == 0 && found.missing.is_empty();
+    Ok(if is_whole {
         Ended::Complete
+    } else {
+        Ended::Incomplete
     })
 }
 

@@ -387,7 +387,12 @@ impl Value {
                 last.range.end = range.end;
                 last.disk.end = disk.end;
             }
-            _ => self.hidden.sources.push(Source { range, disk, moved }),
+            _ => self.hidden.sources.push(Source {
+                range,
+                disk,
+                moved,
+                skip: 0,
+            }),
         }
     }
 

@@ -27,12 +27,21 @@ const LARGEST: usize = 100_000;
 /// Findings of one image that wait for their owners.
 pub(super) struct Owners {
     volumes: Arc<Volumes>,
-    waiting: Vec<(Finding, Option<Whose>)>,
+    waiting: Vec<(Finding, Known)>,
     due: Instant,
     /// By fingerprint, where the second pass found secrets of deleted files.
     deleted: HashMap<String, Vec<Remains>>,
     /// Findings, not counting suppressed ones, that were left out because they repeat one of these.
     pub(super) repeated: u64,
+}
+
+/// What is known of a finding before its owners are asked for.
+#[derive(Clone, Copy)]
+struct Known {
+    /// The file that the second pass read it from.
+    file: Option<Whose>,
+    /// Which byte it is of what the stream gives that it was found in.
+    decoded: Option<u64>,
 }
 
 /// A secret of a deleted file that the second pass put together.
@@ -53,9 +62,19 @@ impl Owners {
         }
     }
 
-    /// Takes a finding, and gives back those whose turn has come, in order.
-    pub(super) fn push(&mut self, finding: Finding, restored: Option<&Restored>) -> Vec<Finding> {
-        self.waiting.push((finding, restored.and_then(whose)));
+    /// Takes a finding, and gives back those whose turn has come, in order. `decoded`: which byte it
+    /// is of what the stream gives that it was found in.
+    pub(super) fn push(
+        &mut self,
+        finding: Finding,
+        restored: Option<&Restored>,
+        decoded: Option<u64>,
+    ) -> Vec<Finding> {
+        let known = Known {
+            file: restored.and_then(whose),
+            decoded: decoded.filter(|_| restored.is_none()),
+        };
+        self.waiting.push((finding, known));
         if self.waiting.len() < LARGEST && Instant::now() < self.due {
             return Vec::new();
         }
@@ -67,14 +86,15 @@ impl Owners {
         if self.waiting.is_empty() {
             return Vec::new();
         }
-        let (mut findings, files): (Vec<Finding>, Vec<Option<Whose>>) =
+        let (mut findings, known): (Vec<Finding>, Vec<Known>) =
             std::mem::take(&mut self.waiting).into_iter().unzip();
         let started = Instant::now();
-        let asked = findings.iter().zip(files).map(|(finding, file)| {
+        let asked = findings.iter().zip(known).map(|(finding, known)| {
             let place = &finding.occurrence;
             Asked {
                 range: place.offset..place.offset + place.length,
-                file,
+                file: known.file,
+                decoded: known.decoded,
             }
         });
         let asked: Vec<Asked> = asked.collect();

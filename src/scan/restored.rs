@@ -1,6 +1,6 @@
 //! What the second pass found, until its turn in the order of the disk has come.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use crate::confirm::overlap::settle;
 use crate::deployment::hidden::IN_BASE64;
 use crate::rule::RuleSet;
 
-/// Most findings that are looked at to tell whether one place holds a finding already. Only a file
-/// system made for it has more blocks over each other.
+/// Most places that are looked at to tell whether one of them holds a position. Only a file system
+/// made for it has more blocks with the same secret over each other.
 const OVERLAPS: usize = 256;
 
 /// A finding, and where on the disk its bytes come from.
@@ -66,16 +66,33 @@ impl Restored {
     }
 }
 
-/// Where something was found and as what.
-struct Known {
-    place: Range<u64>,
-    /// The highest end of this place and those before it.
-    end: u64,
-    /// Index of its type.
-    sort: usize,
-    secret: Vec<u8>,
-    /// The place is known to be base64, whatever it looks like.
-    encoded: bool,
+/// Ranges of the disk, each with the highest end of it and those before, by where they begin.
+#[derive(Default)]
+struct Places(Vec<(Range<u64>, u64)>);
+
+impl Places {
+    fn add(&mut self, place: Range<u64>) {
+        self.0.push((place, 0));
+    }
+
+    /// To be called when all are there.
+    fn sort(&mut self) {
+        self.0.sort_by_key(|(place, _)| ends(place));
+        let mut end = 0;
+        for (place, highest) in &mut self.0 {
+            end = place.end.max(end);
+            *highest = end;
+        }
+    }
+
+    fn hold(&self, at: u64) -> bool {
+        let after = self.0.partition_point(|(place, _)| place.start <= at);
+        let before = self.0.get(..after).unwrap_or(&[]).iter().rev();
+        before
+            .take_while(|(_, highest)| *highest > at)
+            .take(OVERLAPS)
+            .any(|(place, _)| place.contains(&at))
+    }
 }
 
 /// The findings of one image.
@@ -83,8 +100,10 @@ struct Known {
 pub(super) struct Second {
     found: Vec<Confirmed>,
     due: VecDeque<Restored>,
-    /// By where they begin.
-    known: Vec<Known>,
+    /// Where each secret of each type was found.
+    known: HashMap<usize, HashMap<Vec<u8>, Places>>,
+    /// What is known to be base64, whatever it looks like.
+    base64: Places,
 }
 
 impl Second {
@@ -114,23 +133,25 @@ impl Second {
                 && a.confirmed.variant == b.confirmed.variant
                 && a.confirmed.secret == b.confirmed.secret
         });
-        let mut known: Vec<Known> = Vec::new();
+        self.known.clear();
+        self.base64 = Places::default();
         for restored in due.iter().filter(|restored| !restored.is_deleted()) {
-            known.extend(restored.places.iter().map(|place| Known {
-                place: place.clone(),
-                end: 0,
-                sort: sort(&restored.confirmed, rules),
-                secret: restored.confirmed.canonical().to_vec(),
-                encoded: restored.assembly.codec == Some(IN_BASE64),
-            }));
+            let known = self.known.entry(sort(&restored.confirmed, rules));
+            let secret = restored.confirmed.canonical().to_vec();
+            let known = known.or_default().entry(secret).or_default();
+            let is_base64 = restored.assembly.codec == Some(IN_BASE64);
+            for place in &restored.places {
+                known.add(place.clone());
+                if is_base64 {
+                    self.base64.add(place.clone());
+                }
+            }
         }
-        known.sort_by_key(|known| ends(&known.place));
-        let mut end = 0;
-        for one in &mut known {
-            end = one.place.end.max(end);
-            one.end = end;
-        }
-        self.known = known;
+        self.known
+            .values_mut()
+            .flat_map(HashMap::values_mut)
+            .for_each(Places::sort);
+        self.base64.sort();
         self.due = due.into();
     }
 
@@ -151,20 +172,11 @@ impl Second {
     /// that it was decoded from. Blocks often hold parts of their content as they are. Or it is
     /// none: the base64 of one of these, which looks like a secret of its own.
     pub(super) fn has(&self, confirmed: &Confirmed, rules: &RuleSet) -> bool {
-        let stored = confirmed.stored();
-        let after = self
-            .known
-            .partition_point(|known| known.place.start <= stored.start);
-        let before = self.known.get(..after).unwrap_or(&[]).iter().rev();
-        before
-            .take_while(|known| known.end > stored.start)
-            .take(OVERLAPS)
-            .any(|known| {
-                let is_same =
-                    known.sort == sort(confirmed, rules) && known.secret == confirmed.canonical();
-                let is_base64 = known.encoded && confirmed.base64.is_none();
-                known.place.contains(&stored.start) && (is_same || is_base64)
-            })
+        let at = confirmed.stored().start;
+        let known = self.known.get(&sort(confirmed, rules));
+        let known = known.and_then(|known| known.get(confirmed.canonical()));
+        known.is_some_and(|known| known.hold(at))
+            || confirmed.base64.is_none() && self.base64.hold(at)
     }
 }
 

@@ -221,6 +221,7 @@ impl<'s> Sweep<'s> {
                     range: at..end,
                     disk,
                     moved: true,
+                    skip: 0,
                 });
                 at = end;
             }
@@ -264,6 +265,7 @@ impl<'s> Sweep<'s> {
                     range: next..at(stretch.decoded.end),
                     disk,
                     moved,
+                    skip: stretch.skip,
                 }));
                 continue;
             }
@@ -273,6 +275,7 @@ impl<'s> Sweep<'s> {
                     range: next..end,
                     disk,
                     moved,
+                    skip: 0,
                 });
                 next = end;
             }
@@ -449,7 +452,12 @@ fn at_sector_ends(stretch: &Stretch) -> Vec<(Stretch, bool)> {
         let decoded = stretch.decoded.start + (at - stretch.volume.start);
         let decoded = decoded..decoded + (volume.end - volume.start);
         at = volume.end;
-        parts.push((Stretch { decoded, volume }, is_kept));
+        let part = Stretch {
+            decoded,
+            volume,
+            skip: 0,
+        };
+        parts.push((part, is_kept));
     }
     parts
 }

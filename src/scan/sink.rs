@@ -335,14 +335,13 @@ impl<'a> Sink<'a> {
             let Confirmed { proof, secret, .. } = &mut confirmed;
             self.pairer.take(proof, secret, &fingerprint);
         }
-        let is_in_stream =
-            (confirmed.origin.inside.as_ref()).is_some_and(|inside| !inside.layers.is_empty());
+        let decoded = confirmed.decoded();
         let mut finding = self.record(confirmed, fingerprint);
         let place = &mut finding.occurrence;
         if let Some(restored) = restored {
             lead_back(place, restored);
         }
-        if let Some(lines) = self.lines.as_mut().filter(|_| !is_in_stream) {
+        if let Some(lines) = self.lines.as_mut().filter(|_| decoded.is_none()) {
             let (line, column) = lines.locate(place.offset);
             (place.line, place.column) = (Some(line), Some(column));
         }
@@ -351,7 +350,7 @@ impl<'a> Sink<'a> {
         }
         match &mut self.owners {
             Some(owners) => {
-                let found = owners.push(finding, restored);
+                let found = owners.push(finding, restored, decoded);
                 self.report(found)
             }
             None => self.report(vec![finding]),

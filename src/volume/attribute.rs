@@ -5,10 +5,13 @@
 //! the files that are left. Every owner is kept, because blocks are shared (hard links, reflinks)
 //! and reused after deletion, and all of them may matter.
 
+mod hold;
+
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use super::{Claim, Content, FileSystem, Name, Node, NodeId, Run, RunKind, Volume};
+use super::{Claim, Content, FileSystem, Name, Node, NodeId, Volume};
+use hold::{detail, holds, state};
 
 /// Owners of one place that are kept, of live and of deleted ones each. A hostile image could
 /// claim one block from a million inodes.
@@ -96,19 +99,8 @@ struct Place {
     shared: bool,
     /// That file, if it is one of this volume.
     file: Option<Whose>,
-}
-
-/// A run that holds a place.
-struct Hold {
-    asked: usize,
-    node: NodeId,
-    stream: u32,
-    kind: RunKind,
-    file_offset: Option<u64>,
-    slack: bool,
-    whole: bool,
-    deleted: bool,
-    journal: bool,
+    /// Which byte is asked about of what is encoded from here on.
+    decoded: Option<u64>,
 }
 
 /// A place asked about.
@@ -118,6 +110,9 @@ pub struct Asked {
     pub range: Range<u64>,
     /// What is known of them already.
     pub file: Option<Whose>,
+    /// Where they are a stream that was decoded: which byte of what it gives is asked about. A file
+    /// system may have encoded a file that way.
+    pub decoded: Option<u64>,
 }
 
 /// A file that is known to hold bytes that come from a place, and where in the file they lie. The
@@ -146,6 +141,7 @@ pub fn attribute(volumes: &[Volume], ranges: &[Range<u64>]) -> Vec<Vec<Owner>> {
     let asked = ranges.iter().map(|range| Asked {
         range: range.clone(),
         file: None,
+        decoded: None,
     });
     attribute_known(volumes, &asked.collect::<Vec<_>>())
 }
@@ -158,7 +154,12 @@ pub fn attribute_known(volumes: &[Volume], asked: &[Asked]) -> Vec<Vec<Owner>> {
     // Logical volumes stand behind the physical ones that hold them and know more about the bytes.
     for (index, volume) in volumes.iter().enumerate().rev() {
         let mut places = Vec::new();
-        for (asked, Asked { range, file }) in asked.iter().enumerate() {
+        for (asked, known_of) in asked.iter().enumerate() {
+            let Asked {
+                range,
+                file,
+                decoded,
+            } = known_of;
             let group = matches!(volume.content, Content::PhysicalVolume);
             let known = owners.get(asked).is_some_and(|known| !known.is_empty());
             if let Some(at) = volume
@@ -173,6 +174,7 @@ pub fn attribute_known(volumes: &[Volume], asked: &[Asked]) -> Vec<Vec<Owner>> {
                     journal: false,
                     shared: file.is_some(),
                     file: file.filter(|file| file.volume == index),
+                    decoded: *decoded,
                 });
             }
         }
@@ -251,6 +253,7 @@ fn of_file_system(
                 at,
                 journal: true,
                 file: None,
+                decoded: None,
                 ..*place
             });
         }
@@ -328,92 +331,6 @@ fn of_file_system(
     }
 }
 
-/// One sweep: the runs that hold any of the places, which are sorted.
-fn holds(file_system: &dyn FileSystem, places: &[Place]) -> Vec<Hold> {
-    let known = |place: &Place| Some(Hold::known(place.asked, place.file.as_ref()?));
-    let mut holds: Vec<Hold> = places.iter().filter_map(known).collect();
-    let mut counts: HashMap<(usize, bool), usize> = HashMap::new();
-    file_system.runs(&mut |run| {
-        let first = places.partition_point(|place| place.at < run.start);
-        for place in places.get(first..).unwrap_or(&[]) {
-            if place.at >= run.end() {
-                break;
-            }
-            let count = counts.entry((place.asked, run.deleted)).or_default();
-            let is_known = place.file.is_some_and(|file| {
-                (file.node, file.stream, file.deleted) == (run.node, run.stream, run.deleted)
-            });
-            if *count < OWNERS && !is_known {
-                *count = count.saturating_add(1);
-                holds.push(Hold::new(place, run));
-            }
-        }
-    });
-    holds
-}
-
-impl Hold {
-    fn new(place: &Place, run: &Run) -> Self {
-        let into = place.at.saturating_sub(run.start);
-        let valid = into.saturating_add(place.len) <= run.valid;
-        Self {
-            asked: place.asked,
-            node: run.node,
-            stream: run.stream,
-            kind: run.kind,
-            file_offset: match run.kind {
-                RunKind::Map => None,
-                RunKind::Encoded => Some(run.file_offset),
-                _ => Some(run.file_offset.saturating_add(into)),
-            },
-            slack: into >= run.valid,
-            whole: valid && !place.shared,
-            deleted: run.deleted,
-            journal: place.journal,
-        }
-    }
-
-    fn known(asked: usize, file: &Whose) -> Self {
-        Self {
-            asked,
-            node: file.node,
-            stream: file.stream,
-            kind: RunKind::Plain,
-            file_offset: Some(file.file_offset),
-            slack: false,
-            whole: true,
-            deleted: file.deleted,
-            journal: false,
-        }
-    }
-}
-
-fn state(hold: &Hold) -> State {
-    match hold.kind {
-        _ if hold.journal => State::JournalCopy,
-        RunKind::Map if hold.deleted => State::Deleted,
-        RunKind::Map => State::Metadata,
-        RunKind::Unwritten => State::Slack,
-        _ if hold.slack => State::Slack,
-        _ if hold.deleted => State::Deleted,
-        _ => State::Allocated,
-    }
-}
-
-fn detail(hold: &Hold, claim: Option<&Claim>) -> Option<String> {
-    if let (true, Some(Claim::Journal { of: Some(at) })) = (hold.journal, claim) {
-        return Some(format!("copy of {at:#x}"));
-    }
-    let detail = match hold.kind {
-        RunKind::Unwritten => "reserved for the file, never written",
-        RunKind::Map => "block map of the file",
-        RunKind::Encoded => "inside an encoded block",
-        RunKind::Resident => "inside the file's metadata",
-        RunKind::Plain => return None,
-    };
-    Some(detail.to_owned())
-}
-
 /// What the home of a journal copy is now.
 fn home(file_system: &dyn FileSystem, at: u64) -> String {
     match file_system.claim(at) {
@@ -430,7 +347,7 @@ mod tests {
     use super::*;
     use crate::volume::file_system::Encoded;
     use crate::volume::partition::Scheme;
-    use crate::volume::{Disk, Part};
+    use crate::volume::{Disk, Part, Run, RunKind};
 
     /// Two live files, of which the second has two names, and a deleted one that had their blocks;
     /// byte 900 is a journal copy of byte 100.

@@ -69,9 +69,14 @@ pub enum RunKind {
     Plain,
     /// They are the file's bytes and lie inside its metadata: an inode, an MFT record.
     Resident,
-    /// They are the file's bytes, compressed or otherwise encoded; `len` counts the encoded ones
-    /// and `file_offset` is where the decoded ones begin.
-    Encoded,
+    /// They are the file's bytes, compressed or otherwise encoded; the run's length counts the
+    /// encoded ones and `file_offset` is where the decoded ones begin.
+    Encoded {
+        /// How many of the decoded bytes are left out before the file's.
+        skip: u64,
+        /// How many of them are the file's.
+        len: u64,
+    },
     /// The file owns the space but has never written it: what lies there is older.
     Unwritten,
     /// They are not content but say where content lies: an indirect block, an extent block.
@@ -184,6 +189,8 @@ pub struct Stretch {
     pub decoded: Range<u64>,
     /// Range of the volume.
     pub volume: Range<u64>,
+    /// How many bytes of what the block gives are left out before these.
+    pub skip: u64,
 }
 
 impl Stretch {
@@ -265,10 +272,12 @@ mod tests {
                 Stretch {
                     decoded: 0..60,
                     volume: 1000..1060,
+                    skip: 0,
                 },
                 Stretch {
                     decoded: 60..100,
                     volume: 4096..4100,
+                    skip: 0,
                 },
             ],
             deleted: false,

@@ -156,7 +156,7 @@ impl Ntfs {
             let left = stream.valid().saturating_sub(file_offset);
             let valid = match kind {
                 // How long its encoded bytes are is seen only when they are decoded.
-                RunKind::Encoded if left > 0 => len,
+                RunKind::Encoded { .. } if left > 0 => len,
                 _ => left.min(len),
             };
             visit(&Run {
@@ -174,8 +174,12 @@ impl Ntfs {
             }
             Segment::Plain(file, disk, count) => give(*file, *disk, *count, RunKind::Plain),
             Segment::Packed(file, places) => {
+                let kind = RunKind::Encoded {
+                    skip: 0,
+                    len: stream.unit.unwrap_or(0).saturating_mul(size),
+                };
                 for (disk, count) in places {
-                    give(*file, *disk, *count, RunKind::Encoded);
+                    give(*file, *disk, *count, kind);
                 }
             }
         }

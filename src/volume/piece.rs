@@ -47,16 +47,30 @@ impl Piece {
         self.file_offset.saturating_add(self.len())
     }
 
-    pub(super) fn add(&mut self, bytes: &[u8], volume: Range<u64>, is_moved: bool) {
-        let start = self.len();
-        self.bytes.extend(bytes);
-        let decoded = start..self.len();
-        let mut stretch = Stretch { decoded, volume };
+    /// Adds bytes that lie on the volume as they are.
+    pub(super) fn add_moved(&mut self, bytes: &[u8], volume: Range<u64>) {
+        let stretch = self.extend(bytes, volume, 0);
+        self.stretches.push(stretch);
+    }
+
+    /// Adds bytes of what a block gives, from byte `skip` of it on.
+    pub(super) fn add_decoded(&mut self, bytes: &[u8], volume: Range<u64>, skip: u64) {
+        let mut stretch = self.extend(bytes, volume, skip);
         // Equal lengths would say that bytes were moved one by one.
-        if !is_moved && stretch.is_moved() {
+        if stretch.is_moved() {
             stretch.volume.end = stretch.volume.end.saturating_sub(1);
         }
         self.stretches.push(stretch);
+    }
+
+    fn extend(&mut self, bytes: &[u8], volume: Range<u64>, skip: u64) -> Stretch {
+        let start = self.len();
+        self.bytes.extend(bytes);
+        Stretch {
+            decoded: start..self.len(),
+            volume,
+            skip,
+        }
     }
 
     pub(super) fn encoded(&self) -> Encoded {
@@ -88,6 +102,7 @@ impl Piece {
             Stretch {
                 decoded: shift(stretch.decoded.start)..shift(stretch.decoded.end),
                 volume: stretch.volume.start.saturating_add(skip)..stretch.volume.end,
+                skip: stretch.skip,
             }
         });
         let from = usize::try_from(cut).unwrap_or(usize::MAX);
@@ -115,9 +130,9 @@ mod tests {
             bytes: Vec::new(),
             stretches: Vec::new(),
         };
-        piece.add(&[1; 50], 0..9, false);
-        piece.add(&[2; 50], 100..110, false);
-        piece.add(&[3; 50], 500..550, true);
+        piece.add_decoded(&[1; 50], 0..9, 0);
+        piece.add_decoded(&[2; 50], 100..110, 0);
+        piece.add_moved(&[3; 50], 500..550);
         let cut = piece.tail(70);
         assert_eq!((cut.file_offset, cut.bytes.len()), (1050, 100));
         assert_eq!(cut.encoded().origin(20), Some(100));
@@ -139,7 +154,7 @@ mod tests {
             bytes: Vec::new(),
             stretches: Vec::new(),
         };
-        piece.add(&[0; 10], 40..50, false);
+        piece.add_decoded(&[0; 10], 40..50, 0);
         assert_eq!(piece.encoded().origin(7), Some(40));
     }
 }

@@ -8,6 +8,7 @@
 mod claim;
 mod crc;
 mod directory;
+mod freed;
 mod group;
 mod inode;
 mod log;
@@ -60,6 +61,12 @@ impl Xfs {
         }
         if log::is_dirty(part, &fs) == Some(true) {
             warn_of_journal(&warnings);
+        }
+        if fs.has_realtime {
+            warnings.add(
+                "the file system has a realtime device, which is not part of this volume: where \
+                 deleted files lay is not told if their inodes do not say on which of the two",
+            );
         }
         let groups = group::groups(part, &fs, &warnings);
         Self {

@@ -138,6 +138,21 @@ fn info_names_container_partitions_and_file_systems() {
             assert!(ran.stdout.contains(part), "{part}: {}", ran.stdout);
         }
     }
+    // A container that cannot be read is not passed off as a raw disk.
+    let mut bytes = std::fs::read(&qcow2).unwrap();
+    bytes[20..24].copy_from_slice(&40_u32.to_be_bytes());
+    let broken = desk.file("broken.qcow2", bytes);
+    let ran = desk.run(&["info", broken.to_str().unwrap()]).expect(3);
+    for part in [
+        "container    qcow2, which cannot be read",
+        "at 0x14: clusters of 2^40 bytes, expected 2^9 to 2^21",
+    ] {
+        assert!(ran.stdout.contains(part), "{part}: {}", ran.stdout);
+    }
+    let scanned = desk.scan(&broken, &[]).expect(3);
+    let warnings = scanned.summary().warnings;
+    let told = |warning: &String| warning.contains("at 0x14: clusters of 2^40 bytes");
+    assert!(warnings.iter().any(told), "{warnings:?}");
     let ran = desk.run(&["info", "nowhere.img"]).expect(2);
     assert!(ran.stderr.contains("nowhere.img"), "{}", ran.stderr);
 }

@@ -2,6 +2,7 @@
 //! the next, in compressed files, cut up by a record. The images are made by mke2fs and debugfs,
 //! mkntfs and ntfs-3g, mkfs.fat and mtools.
 
+mod kernel;
 mod recall;
 mod short;
 
@@ -81,7 +82,11 @@ fn is_at(finding: &Finding, path: &str, at: usize, state: &str) {
 
 /// The bytes of the image that a finding in pieces names, strung together.
 fn strung(image: &Path, finding: &Finding) -> Vec<u8> {
-    let bytes = std::fs::read(image).unwrap();
+    strung_in(&std::fs::read(image).unwrap(), finding)
+}
+
+/// The same of an image in memory.
+fn strung_in(bytes: &[u8], finding: &Finding) -> Vec<u8> {
     let mut all = Vec::new();
     for piece in &finding.occurrence.pieces {
         all.extend(&bytes[piece.offset as usize..(piece.offset + piece.length) as usize]);

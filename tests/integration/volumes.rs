@@ -3,17 +3,17 @@
 //! and what lies where in them is told by The Sleuth Kit, `xfs_db` and the tools of Btrfs. No test
 //! needs a loop device; those of NTFS mount through FUSE.
 
-mod btrfs;
+pub mod btrfs;
 mod damage;
 mod exfat;
 mod ext;
 mod fat;
-mod mark;
+pub mod mark;
 pub mod mount;
 mod ntfs;
-mod oracle;
-mod table;
-mod xfs;
+pub mod oracle;
+pub mod table;
+pub mod xfs;
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
@@ -59,7 +59,7 @@ fn run_with(program: &str, args: &[&str], input: &[u8]) -> Output {
 }
 
 /// Unpacks an image that the kernel has filled (`tests/data/volumes/make-*.sh`).
-fn fixture(desk: &Desk, name: &str) -> PathBuf {
+pub fn fixture(desk: &Desk, name: &str) -> PathBuf {
     let packed =
         Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/volumes/{name}.img.zst"));
     let image = desk.path("disk.img");

@@ -295,7 +295,7 @@ impl Unpacking<'_> {
         };
         if let Some((at, bytes)) = places.iter().find_map(read) {
             let volume = at..at.saturating_add(segment.len);
-            self.piece(segment).add(&bytes, volume, true);
+            self.piece(segment).add_moved(&bytes, volume);
         }
     }
 
@@ -324,13 +324,14 @@ impl Unpacking<'_> {
         let piece = self.piece(segment);
         let mut added = false;
         for (to, from) in decoded.parts {
+            let before = u64::try_from(skip.saturating_sub(to.start)).unwrap_or(0);
             let to = to.start.max(skip)..to.end.min(wanted);
             let offset = |at: usize| place.checked_add(u64::try_from(at).ok()?);
             let volume = offset(from.start).zip(offset(from.end));
             if let Some((start, end)) = volume
                 && let Some(bytes) = decoded.bytes.get(to).filter(|bytes| !bytes.is_empty())
             {
-                piece.add(bytes, start..end, false);
+                piece.add_decoded(bytes, start..end, before);
                 added = true;
             }
         }

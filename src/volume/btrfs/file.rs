@@ -175,6 +175,10 @@ impl Btrfs {
     fn runs_of_copy(&self, file: &File, copy: usize, visit: &mut dyn FnMut(&Run)) -> bool {
         let mut more = false;
         for extent in &file.extents {
+            let encoded = |skip| RunKind::Encoded {
+                skip,
+                len: extent.len,
+            };
             let (place, copies, len, kind) = match &extent.stored {
                 Stored::Inline { places, bytes } => {
                     let len = match extent.codec {
@@ -183,7 +187,7 @@ impl Btrfs {
                     };
                     let kind = match extent.codec {
                         Codec::None => RunKind::Resident,
-                        _ => RunKind::Encoded,
+                        _ => encoded(0),
                     };
                     (places.get(copy).copied(), places.len(), len, kind)
                 }
@@ -196,7 +200,7 @@ impl Btrfs {
                     let (skip, len, kind) = match extent.codec {
                         Codec::None if *unwritten => (*skip, extent.len, RunKind::Unwritten),
                         Codec::None => (*skip, extent.len, RunKind::Plain),
-                        _ => (0, *stored, RunKind::Encoded),
+                        _ => (0, *stored, encoded(*skip)),
                     };
                     let start = logical.saturating_add(skip);
                     let places = self.store.chunks.places(start, len);
@@ -215,8 +219,8 @@ impl Btrfs {
             let Some(start) = place else { continue };
             let valid = match kind {
                 // How many of the encoded bytes count is not known; all or none.
-                RunKind::Encoded if file.valid(extent.file, 1) == 0 => 0,
-                RunKind::Encoded => len,
+                RunKind::Encoded { .. } if file.valid(extent.file, 1) == 0 => 0,
+                RunKind::Encoded { .. } => len,
                 _ => file.valid(extent.file, len),
             };
             visit(&Run {

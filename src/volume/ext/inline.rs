@@ -106,6 +106,7 @@ pub(super) fn whole(inode: &Inode) -> Option<Encoded> {
         stretches.push(Stretch {
             decoded: piece.file_offset..piece.file_offset.checked_add(len)?,
             volume: start..start.checked_add(len)?,
+            skip: 0,
         });
     }
     Some(Encoded {

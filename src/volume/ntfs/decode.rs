@@ -61,6 +61,7 @@ impl Ntfs {
                         piece.stretches.push(Stretch {
                             decoded: done..end,
                             volume,
+                            skip: 0,
                         });
                         done = end;
                     }
@@ -199,7 +200,7 @@ impl Unpacking<'_> {
             return;
         };
         let piece = self.piece(offset);
-        piece.add(&bytes, start..start.saturating_add(len), true);
+        piece.add_moved(&bytes, start..start.saturating_add(len));
     }
 
     fn unpack(&mut self, offset: u64, places: &[(u64, u64)]) {
@@ -244,7 +245,7 @@ impl Unpacking<'_> {
             let already = usize::try_from(piece.end().saturating_sub(offset)).unwrap_or(0);
             let to = already..to.end.min(left);
             if let Some(bytes) = decoded.bytes.get(to).filter(|bytes| !bytes.is_empty()) {
-                piece.add(bytes, start..start.saturating_add(len), false);
+                piece.add_decoded(bytes, start..start.saturating_add(len), 0);
             }
         }
         // What a unit leaves out at its end is zeros.

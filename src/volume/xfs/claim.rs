@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::Xfs;
-use super::group::{CHUNK, chunk_of};
+use super::group::{Chunk, chunk_of};
 use super::inode::Inode;
 use crate::volume::budget::Budget;
 use crate::volume::field::{be_u32, be_u64};
@@ -73,13 +73,16 @@ impl Xfs {
             .saturating_sub(start)
             .checked_div(self.fs.inode_size)
             .unwrap_or(0);
-        if let Some(chunk) = chunk_of(self.chunks(group), inode)
-            && inode < chunk.first.saturating_add(CHUNK)
-        {
+        let is_free = self.is_free(group, block) == Some(true);
+        let chunk = chunk_of(self.chunks(group), inode);
+        // A free inode in a free block is one of a chunk that was given back.
+        let is_given_back =
+            |chunk: &&Chunk| is_free && Chunk::bit(chunk.free, inode.saturating_sub(chunk.first));
+        if chunk.is_some_and(|chunk| !is_given_back(&chunk)) {
             let inode = self.fs.inode_number(number, inode);
             return metadata(format!("inode {inode}"));
         }
-        if self.is_free(group, block) == Some(true) || self.is_reserved(number, block) {
+        if is_free || self.is_reserved(number, block) {
             return Claim::Unallocated;
         }
         if let Some(what) = self.marked(at) {

@@ -1,12 +1,11 @@
 //! Allocation groups: each keeps its own inodes and its own free space ("XFS Filesystem
 //! Structure", chapter Allocation Groups).
 
-use std::collections::BTreeMap;
-
 use super::Xfs;
+use super::freed::Found;
 use super::superblock::{Superblock, incompat};
 use super::tree::{Kind, Tree};
-use crate::volume::field::{be_u16, be_u32, be_u64, u8_at};
+use crate::volume::field::{be_u16, be_u32, be_u64};
 use crate::volume::{Part, ReadAt, Warnings};
 
 /// Inodes of a chunk.
@@ -48,10 +47,17 @@ impl Chunk {
         })
     }
 
+    /// The bit of the inode `index` of the chunk.
+    pub(super) fn mask(index: u64) -> u64 {
+        let index = u32::try_from(index).ok();
+        index
+            .and_then(|index| 1_u64.checked_shl(index))
+            .unwrap_or(0)
+    }
+
     /// Whether the inode `index` of the chunk is among those marked in `bits`.
     pub(super) fn bit(bits: u64, index: u64) -> bool {
-        let index = u32::try_from(index).ok();
-        index.and_then(|index| bits.checked_shr(index)).unwrap_or(0) & 1 == 1
+        bits & Self::mask(index) != 0
     }
 }
 
@@ -151,6 +157,8 @@ impl Xfs {
                 group.number
             ));
             self.search(group, &mut chunks);
+        } else {
+            self.freed(group, &mut chunks);
         }
         chunks
     }
@@ -158,60 +166,15 @@ impl Xfs {
     /// Looks for inodes in every block of a group that no known chunk holds.
     fn search(&self, group: &Group, chunks: &mut Vec<Chunk>) {
         let per_block = self.fs.inodes_per_block();
-        let mut found: BTreeMap<u64, Chunk> = BTreeMap::new();
+        let mut found = Found::default();
         for block in 0..self.fs.blocks_of(group.number) {
             let first = block.saturating_mul(per_block);
-            if chunk_of(chunks, first).is_some() || !self.holds_inodes(group.number, block) {
-                continue;
-            }
-            // In a free block they are those of deleted files, whatever they say of themselves.
-            let free = self.is_free(group, block) == Some(true);
-            for inode in first..first.saturating_add(per_block) {
-                let start = inode & !(CHUNK.saturating_sub(1));
-                let chunk = found.entry(start).or_insert(Chunk {
-                    first: start,
-                    free: 0,
-                    present: 0,
-                });
-                let index = u32::try_from(inode.saturating_sub(start)).unwrap_or(0);
-                let bit = 1_u64.checked_shl(index).unwrap_or(0);
-                chunk.present |= bit;
-                if free {
-                    chunk.free |= bit;
-                }
+            if chunk_of(chunks, first).is_none() && self.holds_inodes(group.number, block) {
+                let free = self.is_free(group, block) == Some(true);
+                found.add(first..first.saturating_add(per_block), free);
             }
         }
-        // Where both speak of an inode, the tree was asked first.
-        for chunk in found.values_mut() {
-            for index in 0..CHUNK {
-                let inode = chunk.first.saturating_add(index);
-                if chunk_of(chunks, inode).is_some() {
-                    let index = u32::try_from(index).unwrap_or(0);
-                    chunk.present &= !1_u64.checked_shl(index).unwrap_or(0);
-                }
-            }
-        }
-        chunks.extend(found.into_values().filter(|chunk| chunk.present != 0));
-        chunks.sort_by_key(|chunk| chunk.first);
-    }
-
-    /// Whether a block begins with an inode that is at home there.
-    fn holds_inodes(&self, group: u64, block: u64) -> bool {
-        let look = || {
-            let at = self.fs.at(group, block, 1)?;
-            let head = self.part.read_vec(at, 6).ok()?;
-            if !head.starts_with(b"IN") || !matches!(u8_at(&head, 4)?, 1..=3) {
-                return Some(false);
-            }
-            if !self.fs.has_checksums {
-                return Some(true);
-            }
-            let own = self.part.read_vec(at.checked_add(152)?, 24).ok()?;
-            let within = block.checked_mul(self.fs.inodes_per_block())?;
-            let number = self.fs.inode_number(group, within);
-            Some(be_u64(&own, 0)? == number && own.get(8..24)? == self.fs.uuid)
-        };
-        look().unwrap_or(false)
+        found.merge(chunks);
     }
 
     /// Whether a block is free; `None` if that cannot be told.

@@ -54,7 +54,11 @@ impl Xfs {
     /// Visits the runs of one inode, all its streams.
     pub(super) fn map(&self, inode: &Inode, budget: &mut Budget, visit: &mut dyn FnMut(&Run)) {
         if inode.is_cleared() {
-            self.remains(inode, budget, visit);
+            // Freeing clears the mark of files on a realtime device, and a block of that device is
+            // not the block of this one with the same number.
+            if !self.fs.has_realtime {
+                self.remains(inode, budget, visit);
+            }
             return;
         }
         self.fork(inode, inode.data(), 0, budget, visit);

@@ -13,8 +13,14 @@ const MAGIC: &[u8] = b"XFSB";
 const LEN: usize = 512;
 /// Longest allocation group in bytes.
 const LONGEST_GROUP: u64 = 1 << 40;
-/// How much of a volume is searched for a copy where no sum tells its place.
+/// How much of a volume is searched for a copy where no sum tells its place: groups of small or
+/// grown file systems are short.
 const SEARCHED: u64 = 256 << 20;
+/// The same where nothing of the first group is left, so that it may be no XFS at all. No group is
+/// shorter than 16 MiB.
+const SEARCHED_BLINDLY: u64 = 64 << 20;
+/// How much is read at once.
+const STEP: u64 = 64 << 10;
 /// How much of a volume's beginning is searched for what else the first group has there: with
 /// blocks of 64 KiB, its trees and its first inodes begin within it.
 const TRACED: u64 = 1 << 20;
@@ -86,6 +92,10 @@ pub(super) struct Superblock {
     pub(super) log_blocks: u64,
     /// Alignment of inode chunks in blocks; 1 if they may begin anywhere.
     pub(super) inode_alignment: u64,
+    /// Alignment of what there is of a sparse chunk, in blocks.
+    pub(super) sparse_alignment: u64,
+    /// Some files may lie on a realtime device.
+    pub(super) has_realtime: bool,
     pub(super) incompat: u32,
     /// Entries of directories tell what kind of file they name.
     pub(super) has_file_type: bool,
@@ -105,9 +115,10 @@ impl CopiedSuperblock for Superblock {
     }
 
     /// The copy at the start of another allocation group and where it lies. Where that is, only
-    /// the superblock itself says; so the usual places are tried. All of them are only where
-    /// something else of XFS is left: for most volumes that nothing else claims this is the wrong
-    /// question, and each place may cost the decoding of a compressed block.
+    /// the superblock itself says; so the usual places are tried, then some of the volume is
+    /// searched. Most of it is only where something else of XFS is left: for most volumes that
+    /// nothing else claims this is the wrong question, and each place may cost the decoding of a
+    /// compressed block.
     fn copy(part: &Part) -> Option<(Self, u64)> {
         let at_home = |at: u64| {
             let (found, sound) = Self::signed(part, at).then(|| Self::read(part, at).ok())??;
@@ -120,13 +131,11 @@ impl CopiedSuperblock for Superblock {
             return Some(found);
         }
         if !is_traced(part) {
-            return None;
+            return search(part, SEARCHED_BLINDLY, at_home);
         }
-        let by_headers = copies_by_free_space(part).chain(copies_by_length(part.len(), 2..=64));
-        // Some way in, every block: groups of small or grown file systems are short.
-        let step = 4096_u64;
-        let near = (1..SEARCHED.min(part.len()).div_ceil(step)).map(|n| n.saturating_mul(step));
-        by_headers.chain(near).find_map(at_home)
+        let mut by_headers = copies_by_free_space(part).chain(copies_by_length(part.len(), 2..=64));
+        let by_headers = by_headers.find_map(at_home);
+        by_headers.or_else(|| search(part, SEARCHED, at_home))
     }
 
     /// The superblock at `at`, and whether it fits its checksum.
@@ -194,6 +203,8 @@ impl Superblock {
                 true => u64::from(be_u32(raw, 180)?).max(1),
                 false => 1,
             },
+            sparse_alignment: u64::from(be_u32(raw, 228)?),
+            has_realtime: be_u64(raw, 16)? != 0,
             incompat,
             has_file_type: incompat & incompat::FILE_TYPE != 0
                 || !has_checksums && features2 & FEATURES2_FILE_TYPE != 0,
@@ -348,17 +359,26 @@ fn copies_by_free_space(part: &Part) -> impl Iterator<Item = u64> + '_ {
 
 /// Whether something that only XFS has is left at the beginning of a volume.
 fn is_traced(part: &Part) -> bool {
-    const STEP: u64 = 64 << 10;
-    let end = TRACED.min(part.len());
-    (0..end.div_ceil(STEP)).any(|index| {
+    let is_trace = |sector: &[u8]| TRACES.iter().any(|mark| sector.starts_with(mark));
+    steps(part, TRACED).any(|(_, bytes)| bytes.chunks(LEN).any(is_trace))
+}
+
+/// The first sector below `end` that looks like a superblock and is what is wanted.
+fn search<T>(part: &Part, end: u64, wanted: impl Fn(u64) -> Option<T>) -> Option<T> {
+    steps(part, end).find_map(|(start, bytes)| {
+        let sectors = (start..).step_by(LEN).zip(bytes.chunks(LEN));
+        let mut signed = sectors.filter(|(_, sector)| sector.starts_with(MAGIC));
+        signed.find_map(|(at, _)| wanted(at))
+    })
+}
+
+/// What can be read of a volume below `end`, and where it lies.
+fn steps(part: &Part, end: u64) -> impl Iterator<Item = (u64, Vec<u8>)> + '_ {
+    let end = end.min(part.len());
+    (0..end.div_ceil(STEP)).filter_map(move |index| {
         let at = index.saturating_mul(STEP);
-        let len = usize::try_from(STEP.min(end.saturating_sub(at))).unwrap_or(0);
-        // What cannot be read has no traces; the rest may.
-        part.read_vec(at, len).is_ok_and(|bytes| {
-            bytes
-                .chunks(512)
-                .any(|sector| TRACES.iter().any(|mark| sector.starts_with(mark)))
-        })
+        let len = usize::try_from(STEP.min(end.saturating_sub(at))).ok()?;
+        Some((at, part.read_vec(at, len).ok()?))
     })
 }
 
@@ -413,6 +433,8 @@ mod tests {
             log_start: 0,
             log_blocks: 0,
             inode_alignment: 8,
+            sparse_alignment: 0,
+            has_realtime: false,
             incompat: 0,
             has_file_type: true,
             has_checksums: true,
@@ -452,7 +474,7 @@ mod tests {
         let disk = Arc::new(Counted::default());
         assert_eq!(Superblock::copy(&Part::whole(disk.clone())), None);
         let reads = disk.0.load(Ordering::Relaxed);
-        assert!(reads < 100, "{reads}");
+        assert!(reads < 1200, "{reads}");
     }
 
     #[test]

@@ -75,6 +75,25 @@ def shared(name, folder, offset):
 
 
 block = os.statvfs(root).f_bsize
+
+
+def freed():
+    """Deletes so many files that the space of their inodes is given back, and then writes a few
+    more."""
+    stay = [write("stay", 3000 + n) for n in range(12)]
+    gone = [write("gone", 5000 + 100 * n) for n in range(200)]
+    settle()
+    for _, name in gone:
+        os.remove(name)
+    os.rmdir(f"{root}/gone")
+    settle()
+    os.remove(stay[3][1])
+
+
+if len(sys.argv) > 3:
+    freed()
+    sys.exit()
+
 small = [write("small", block * (n % 3) + 100 + n) for n in range(40 * scale)]
 few = interleaved("few", 2, 12, block)
 many = interleaved("many", 3, 60 * scale, block)

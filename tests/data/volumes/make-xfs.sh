@@ -16,15 +16,15 @@ mkdir "$work/mount"
 export TEST_DIR=. TEST_DEV=. QA_CHECK_FS=1
 
 make() {
-    local name=$1 size=$2
-    shift 2
+    local name=$1 size=$2 fill=$3
+    shift 3
     local image=$work/$name.img
     truncate -s "$((size * scale))M" "$image"
     mkfs.xfs -q -f -L fragments "$@" "$image"
     # Without it a file that grows is given more room than it needs.
     mount -o loop,allocsize=4k "$image" "$work/mount"
     mounted=1
-    python3 "$here/fill-xfs.py" "$work/mount" "$scale"
+    python3 "$here/fill-xfs.py" "$work/mount" "$scale" $fill
     sync
     umount "$work/mount"
     mounted=
@@ -37,7 +37,9 @@ make() {
 }
 
 # Three groups whose length is no power of two.
-make xfs-v5 60 -d agcount=3 -i nrext64=1,size=512 -m rmapbt=1
+make xfs-v5 60 "" -d agcount=3 -i nrext64=1,size=512 -m rmapbt=1
 # Small blocks, directory blocks of several of them, times of 32 bits.
-make xfs-1k 52 -d agcount=3 -b size=1024 -n size=8192 -i size=512 -m bigtime=0,finobt=0,rmapbt=0
+make xfs-1k 52 "" -d agcount=3 -b size=1024 -n size=8192 -i size=512 -m bigtime=0,finobt=0,rmapbt=0
+# Chunks of inodes that were given back.
+make xfs-freed 40 freed -d agcount=2
 ls -l "$out"

@@ -254,7 +254,7 @@ fn paths(reader: &dyn FileSystem) -> BTreeMap<u64, String> {
 }
 
 /// What `btrfs restore` gets out of an image.
-fn restored(desk: &Desk, image: &Path) -> BTreeMap<String, Vec<u8>> {
+pub fn restored(desk: &Desk, image: &Path) -> BTreeMap<String, Vec<u8>> {
     fn walk(folder: &Path, above: &str, files: &mut BTreeMap<String, Vec<u8>>) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

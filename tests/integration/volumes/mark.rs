@@ -91,14 +91,14 @@ impl Marked {
 
 /// A mark in an image.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Mark {
-    pub(super) at: u64,
-    pub(super) file: u32,
-    pub(super) offset: u64,
+pub struct Mark {
+    pub at: u64,
+    pub file: u32,
+    pub offset: u64,
 }
 
 /// Every mark in an image.
-pub(super) fn find(image: &[u8]) -> Vec<Mark> {
+pub fn find(image: &[u8]) -> Vec<Mark> {
     let mut found = Vec::new();
     for at in memchr::memchr_iter(b'@', image) {
         if let Some(mark) = image.get(at..at + 19).and_then(parse) {

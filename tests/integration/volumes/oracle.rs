@@ -10,16 +10,16 @@ use super::{mark, owners, run, stdout};
 
 /// A file as `fiwalk` describes it.
 #[derive(Debug)]
-pub(super) struct Told {
-    pub(super) path: String,
-    pub(super) inode: u64,
-    pub(super) allocated: bool,
-    pub(super) owner: (u32, u32),
-    pub(super) mode: u16,
-    pub(super) size: u64,
-    pub(super) modified: String,
+pub struct Told {
+    pub path: String,
+    pub inode: u64,
+    pub allocated: bool,
+    pub owner: (u32, u32),
+    pub mode: u16,
+    pub size: u64,
+    pub modified: String,
     /// Offset in the file, offset in the image, length.
-    pub(super) runs: Vec<(u64, u64, u64)>,
+    pub runs: Vec<(u64, u64, u64)>,
 }
 
 /// Every file of an undivided image; the oracle's own pseudo-files are left out, and so are deleted

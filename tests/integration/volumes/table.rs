@@ -274,12 +274,12 @@ type = "thin-pool"
 /// Of the description with its final NUL, by another program's CRC-32.
 const SUM: u32 = 0xad80_d18c;
 
-#[test]
-fn a_logical_volume_in_two_pieces_is_put_together() {
-    const EXTENT: u64 = 4 * MIB;
-    let desk = Desk::new();
-    let mut marked = Marked::default();
-    let root = file_system(&desk, &mut marked, "root", 5 * EXTENT);
+/// Length of an extent of the volume that is described.
+pub const EXTENT: u64 = 4 * MIB;
+
+/// A disk whose one partition holds a logical volume of five extents, of which the fourth is not
+/// behind the third.
+pub fn two_pieces(desk: &Desk, root: &[u8]) -> PathBuf {
     let mut volume = vec![0; 64 << 20];
     volume[512..544].copy_from_slice(b"LABELONE\x01\0\0\0\0\0\0\0\0\0\0\0\x20\0\0\0LVM2 001");
     volume[544..576].copy_from_slice(b"D9fCJymFwtgnpycAoZV9asOr3dpUd989");
@@ -304,12 +304,20 @@ fn a_logical_volume_in_two_pieces_is_put_together() {
     for (number, piece) in [0, 1, 2, 5, 6].into_iter().zip(root.chunks(extent)) {
         volume[(1 << 20) + number * extent..][..extent].copy_from_slice(piece);
     }
-
     let disk = desk.path("disk.img");
     blank(&disk, 80 * MIB);
     parted(&disk, &["mklabel", "msdos"]);
     parted(&disk, &["mkpart", "primary", "ext4", "2048s", "139264s"]);
     write(&disk, MIB, &volume);
+    disk
+}
+
+#[test]
+fn a_logical_volume_in_two_pieces_is_put_together() {
+    let desk = Desk::new();
+    let mut marked = Marked::default();
+    let root = file_system(&desk, &mut marked, "root", 5 * EXTENT);
+    let disk = two_pieces(&desk, &root);
     let volumes = open(&disk);
     let [physical, logical] = &volumes.volumes[..] else {
         panic!("{volumes:?}");

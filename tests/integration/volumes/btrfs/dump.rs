@@ -41,7 +41,7 @@ pub(super) fn kind(kind: RunKind) -> &'static str {
     match kind {
         RunKind::Plain => "plain",
         RunKind::Resident => "resident",
-        RunKind::Encoded => "encoded",
+        RunKind::Encoded { .. } => "encoded",
         RunKind::Unwritten => "unwritten",
         _ => "other",
     }
