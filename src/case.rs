@@ -1,6 +1,6 @@
 //! The case: one SQLite file that holds what scans found and what inventories say.
 //!
-//! The tables are in `schema.sql`, each with its reason. This module writes them and knows nothing
+//! The tables are in `schema.sql` and `derived.sql`, each with its reason. This module writes them and knows nothing
 //! of clouds: [`crate::estate`] reads inventories into [`record`]s, [`crate::graph`] derives from
 //! the tables what opens what.
 //!
@@ -24,10 +24,12 @@ pub use write::Import;
 
 /// The tables of the current version.
 const SCHEMA: &str = include_str!("case/schema.sql");
+/// The tables that are derived from them, made anew.
+const DERIVED: &str = include_str!("case/derived.sql");
 /// The current version.
-const VERSION: usize = 1;
+const VERSION: usize = 2;
 /// What brings a file of version N+1 to version N+2.
-const MIGRATIONS: &[&str] = &[];
+const MIGRATIONS: &[&str] = &[include_str!("case/version2.sql")];
 /// Bytes of pages kept in memory: the paths of a large case read the same ones again.
 const CACHE_KIB: i64 = 256 << 10;
 /// Bytes of the file that are mapped: looking up scattered rows is then no copy of a page.
@@ -185,6 +187,7 @@ impl Case {
         let transaction = self.connection.transaction()?;
         let found = if tables == 0 {
             transaction.execute_batch(SCHEMA)?;
+            transaction.execute_batch(DERIVED)?;
             transaction.pragma_update(None, "application_id", APPLICATION)?;
             VERSION
         } else {
@@ -208,6 +211,9 @@ impl Case {
         }
         for step in MIGRATIONS.iter().skip(found.saturating_sub(1)) {
             transaction.execute_batch(step)?;
+        }
+        if found < VERSION {
+            transaction.execute_batch(DERIVED)?;
         }
         transaction.execute(
             "INSERT INTO meta VALUES ('version', ?1)

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::args::ReportArgs;
 use super::exit::{Ended, Failure};
 use super::output::Output;
-use crate::case::Case;
+use crate::graph;
 use crate::report::html::{Bounds, HtmlError, Page};
 
 impl From<HtmlError> for Failure {
@@ -19,7 +19,7 @@ impl From<HtmlError> for Failure {
 }
 
 pub(super) fn run(args: &ReportArgs) -> Result<Ended, Failure> {
-    let connection = Case::read(&args.file)?;
+    let connection = graph::read(&args.file)?;
     let bounds = Bounds {
         paths: args.paths,
         findings: args.findings,

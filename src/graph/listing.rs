@@ -9,9 +9,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use rusqlite::Connection;
 
-use super::recommendation::{TOP, Terms, priority};
+use super::recommendation::{Terms, priority, top};
 use crate::case::CaseError;
-use crate::case::findings::family;
 
 /// Most columns that a listing filters by.
 const MOST: usize = 6;
@@ -84,13 +83,14 @@ impl Listing {
     /// When the database fails.
     pub fn findings(connection: &Connection) -> Result<Self, CaseError> {
         let mut statement = connection.prepare(&format!(
-            "{TOP}
+            "{}
              SELECT top.id, top.score, s.severity, s.verdict,
                  coalesce((SELECT l.state FROM location l WHERE l.finding_id = f.id
                      ORDER BY l.gone, l.state IS NOT 'allocated', l.id LIMIT 1), '{NO_STATE}'),
                  f.status, s.type, v.uid
              FROM top JOIN finding f ON f.id = top.id JOIN secret s ON s.id = f.secret_id
-             JOIN asset v ON v.id = f.asset_id ORDER BY top.score DESC, f.id"
+             JOIN asset v ON v.id = f.asset_id ORDER BY top.score DESC, f.id",
+            top()
         ))?;
         let mut building = Building::new(
             OF_FINDINGS,
@@ -119,11 +119,8 @@ impl Listing {
     /// When the database fails.
     pub fn assets(connection: &Connection) -> Result<Self, CaseError> {
         let mut statement = connection.prepare(
-            "WITH found AS (SELECT asset_id, count(*) AS open FROM finding
-                 WHERE status = 'open' GROUP BY asset_id)
-             SELECT a.id, coalesce(found.open, 0) AS open, a.kind, a.cloud,
-                 iif(a.exposed, 'exposed', 'not exposed'), a.vuln
-             FROM asset a LEFT JOIN found ON found.asset_id = a.id ORDER BY open DESC, a.uid",
+            "SELECT a.id, t.open, a.kind, a.cloud, iif(a.exposed, 'exposed', 'not exposed'), a.vuln
+             FROM tally t CROSS JOIN asset a ON a.id = t.asset_id ORDER BY t.open DESC, t.uid",
         )?;
         let mut building = Building::new(OF_ASSETS, &[&[], &[], &[], VULNERABLE]);
         let mut rows = statement.query([])?;
@@ -276,23 +273,15 @@ fn ids(connection: &Connection, text: &str, sql: &str) -> Result<HashSet<i64>, C
 /// When there is no such finding, or the database fails.
 pub(super) fn terms(connection: &Connection, finding: i64) -> Result<(i64, String), CaseError> {
     let mut statement = connection.prepare_cached(
-        "SELECT s.type, s.severity, v.exposed, v.vuln, s.protected,
-             (s.expires IS NOT NULL AND s.expires < unixepoch()) OR s.revoked,
-             (SELECT coalesce(max(confidence), 0) FROM auth WHERE secret_id = s.id),
-             (SELECT coalesce(max(t.sensitive), 0) FROM auth a JOIN asset t ON t.id = a.asset_id
-              WHERE a.secret_id = s.id),
-             (SELECT count(*) FROM finding WHERE secret_id = s.id AND status = 'open'),
-             (SELECT coalesce(max(labels LIKE '%test-directory%'), 0) FROM location
-              WHERE finding_id = f.id),
-             (SELECT coalesce(min(coalesce(state, 'allocated') <> 'allocated'), 0) FROM location
-              WHERE finding_id = f.id)
+        "SELECT s.family, s.severity, v.exposed, v.vuln, s.protected,
+             coalesce(u.ends < unixepoch(), 0), u.best, u.sensitive, u.hosts, u.test, u.deleted
          FROM finding f JOIN secret s ON s.id = f.secret_id JOIN asset v ON v.id = f.asset_id
-         WHERE f.id = ?1",
+         JOIN urgency u ON u.finding_id = f.id WHERE f.id = ?1",
     )?;
-    let terms = statement.query_row([finding], |row| {
-        let secret_type: String = row.get(0)?;
-        Ok(Terms {
-            family: family(&secret_type),
+    let sum = statement.query_row([finding], |row| {
+        let family: String = row.get(0)?;
+        Ok(priority(&Terms {
+            family: &family,
             severity: row.get(1)?,
             exposed: row.get(2)?,
             vulnerable: row.get(3)?,
@@ -303,9 +292,9 @@ pub(super) fn terms(connection: &Connection, finding: i64) -> Result<(i64, Strin
             hosts: row.get(8)?,
             test: row.get(9)?,
             deleted: row.get(10)?,
-        })
+        }))
     })?;
-    Ok(priority(&terms))
+    Ok(sum)
 }
 
 /// A listing while its words are still in the order in which they were met.
