@@ -103,7 +103,7 @@ fn machine(value: &Value, owner: &str, arn: &str, records: &mut Records) -> Resu
         name: if name.is_empty() { id } else { name }.to_owned(),
         region: region.to_owned(),
         network: text(value, "VpcId").to_owned(),
-        running: (!state.is_empty()).then(|| matches!(state, "running" | "pending")),
+        running: (!state.is_empty()).then_some(matches!(state, "running" | "pending")),
         sensitive: super::plain::is_sensitive(&value["Tags"].to_string()),
         ..Asset::default()
     }));

@@ -137,7 +137,7 @@ fn machine(name: &str, data: &Value, records: &mut Records) -> Result<(), String
     records.push(Record::Asset(Asset {
         network: network_of(network),
         running: (!status.is_empty())
-            .then(|| matches!(status, "RUNNING" | "PROVISIONING" | "STAGING")),
+            .then_some(matches!(status, "RUNNING" | "PROVISIONING" | "STAGING")),
         ..asset(name, "vm", "gcp.vm", data)
     }));
     for interface in interfaces {

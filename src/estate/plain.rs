@@ -28,6 +28,9 @@ pub(super) fn is_sensitive(tags: &str) -> bool {
 /// Longest row; an open quote swallows no more than this.
 const LONGEST: usize = 1 << 20;
 
+/// A row with its line: its cells, or why it cannot be read.
+type Row = (usize, Result<Vec<String>, String>);
+
 /// The rows of a CSV text (RFC 4180) with their lines. Separators and line breaks inside quotes
 /// belong to the cell.
 pub(super) struct Lines<R> {
@@ -48,7 +51,7 @@ impl<R: BufRead> Lines<R> {
     }
 
     /// The next row that is not empty; why it cannot be read if it is too long.
-    pub(super) fn next(&mut self) -> io::Result<Option<(usize, Result<Vec<String>, String>)>> {
+    pub(super) fn next(&mut self) -> io::Result<Option<Row>> {
         loop {
             let Some(mut whole) = rows::line(&mut self.input, &mut self.row, LONGEST)? else {
                 return Ok(None);
