@@ -389,7 +389,7 @@ mod tests {
         assert_eq!(bytes, b"next");
         assert_eq!(line(&mut input, &mut bytes, 50).unwrap(), None);
         // A row of more than the longest, made while it is read.
-        let filler = io::repeat(b' ').take(LONGEST as u64 + 5);
+        let filler = io::repeat(b' ').take(u64::try_from(LONGEST).unwrap() + 5);
         let document = (&b"[{\"a\":"[..])
             .chain(filler)
             .chain(&b"1},\n{\"b\":2}]"[..]);
