@@ -1,7 +1,7 @@
 //! Makes the files of a large fleet, imports them, and times every scenario and template.
 //!
-//! `cargo run --release --example case_scale -- DIR [ASSETS SECRETS]`; the figures that are kept
-//! lie in `benches/record`. Nothing in the files is a secret: previews and fingerprints are made up.
+//! `cargo run --release --example case_scale -- DIR [ASSETS SECRETS]`, and `-- ask CASE` to ask a
+//! case again that lies there; the figures that are kept lie in `benches/record`. Nothing in the files is a secret: previews and fingerprints are made up.
 
 #![allow(clippy::print_stdout, reason = "a measurement prints")]
 
@@ -9,7 +9,10 @@ use std::error::Error;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
-use std::time::Instant;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
@@ -23,6 +26,11 @@ type Done<T> = Result<T, Box<dyn Error>>;
 
 fn main() -> Done<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
+    if let [ask, case] = &args[..]
+        && ask == "ask"
+    {
+        return questions(&graph::open(Path::new(case))?);
+    }
     let dir = Path::new(args.first().ok_or("expected a folder")?);
     let number = |at: usize, default: u64| args.get(at).map_or(Ok(default), |text| text.parse());
     let (assets, secrets) = (number(1, 100_000)?, number(2, 1_000_000)?);
@@ -31,6 +39,8 @@ fn main() -> Done<()> {
     let db = dir.join("scale.db");
     let _none_yet = fs::remove_file(&db);
     let begun = (Instant::now(), cpu()?);
+    let most = Arc::new(AtomicU64::new(0));
+    watch(Arc::clone(&most));
     let mut case = Case::create(&db)?;
     for name in ["assets.csv", "images.csv", "keys.jsonl", "findings.jsonl"] {
         let file = (Instant::now(), cpu()?);
@@ -54,6 +64,10 @@ fn main() -> Done<()> {
         begun.0.elapsed().as_secs_f64(),
         cpu()? - begun.1
     );
+    println!(
+        "most anonymous memory: {} MB",
+        most.load(Ordering::Relaxed) >> 10
+    );
     let size = fs::metadata(&db)?.len();
     println!("case: {} MB", size / 1_000_000);
     for table in ["asset", "secret", "finding", "location", "auth", "lateral"] {
@@ -65,6 +79,21 @@ fn main() -> Done<()> {
         println!("{table}: {count}");
     }
     questions(&case)
+}
+
+/// Notes the most anonymous memory this process ever has, in KiB, as long as it runs.
+fn watch(most: Arc<AtomicU64>) {
+    thread::spawn(move || {
+        loop {
+            let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+            let line = status
+                .lines()
+                .find_map(|line| line.strip_prefix("RssAnon:"));
+            let now = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+            most.fetch_max(now.unwrap_or_default(), Ordering::Relaxed);
+            thread::sleep(Duration::from_millis(20));
+        }
+    });
 }
 
 /// Seconds of CPU this process has used.
@@ -132,6 +161,9 @@ fn questions(case: &Case) -> Done<()> {
     })?;
     time("inventory of one machine", &|| {
         Ok(inventory::secrets(connection, "vm-7", 1000)?.rows.len())
+    })?;
+    time("inventory, first 500", &|| {
+        Ok(inventory::assets(connection, 500)?.rows.len())
     })?;
     time("inventory, first 10,000", &|| {
         Ok(inventory::assets(connection, 10_000)?.rows.len())

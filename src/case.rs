@@ -1,6 +1,6 @@
 //! The case: one SQLite file that holds what scans found and what inventories say.
 //!
-//! The tables are in `schema.sql`, each with its reason. This module writes them and knows nothing
+//! The tables are in `schema.sql` and `derived.sql`, each with its reason. This module writes them and knows nothing
 //! of clouds: [`crate::estate`] reads inventories into [`record`]s, [`crate::graph`] derives from
 //! the tables what opens what.
 //!
@@ -25,6 +25,8 @@ pub use write::Import;
 
 /// The tables of the current version.
 const SCHEMA: &str = include_str!("case/schema.sql");
+/// The tables that are derived from them, made anew.
+const DERIVED: &str = include_str!("case/derived.sql");
 /// The current version.
 const VERSION: usize = 2;
 /// What brings a file of version N+1 to version N+2.
@@ -186,6 +188,7 @@ impl Case {
         let transaction = self.connection.transaction()?;
         let found = if tables == 0 {
             transaction.execute_batch(SCHEMA)?;
+            transaction.execute_batch(DERIVED)?;
             transaction.pragma_update(None, "application_id", APPLICATION)?;
             VERSION
         } else {
@@ -209,6 +212,9 @@ impl Case {
         }
         for step in MIGRATIONS.iter().skip(found.saturating_sub(1)) {
             transaction.execute_batch(step)?;
+        }
+        if found < VERSION {
+            transaction.execute_batch(DERIVED)?;
         }
         transaction.execute(
             "INSERT INTO meta VALUES ('version', ?1)
@@ -300,7 +306,7 @@ mod tests {
         let wanted = shape(case.connection());
         case.connection
             .execute_batch(
-                "DROP TABLE evidence; DROP TABLE listed;
+                "DROP TABLE evidence;
                  UPDATE meta SET value = '1' WHERE key = 'version'",
             )
             .unwrap();

@@ -15,7 +15,7 @@ mod terraform;
 mod vulnerability;
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek};
+use std::io::{self, BufRead, BufReader, Seek};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -27,12 +27,10 @@ use crate::case::{Case, CaseError, Import};
 use crate::finding::Finding;
 use crate::finding::deployment::Deployment;
 use crate::finding::summary::Summary;
-use rows::{Layout, Row};
+use rows::{Elements, Layout};
 
 /// Most skipped rows that are named; more are counted.
 const NAMED: usize = 20;
-/// Longest line of records; a longer one is cut, and so skipped.
-const LONGEST_LINE: u64 = 64 << 20;
 
 /// Why a file was not imported.
 #[derive(Debug, thiserror::Error)]
@@ -47,13 +45,16 @@ pub enum EstateError {
         #[source]
         source: io::Error,
     },
+    /// It cannot be read twice.
+    #[error("{0}: not a file; an import is read twice, so write it to a file first")]
+    Stream(PathBuf),
     /// No row of it is of a known form.
     #[error(
         "{0}: not an inventory this program knows (expected JSON Lines of findings, Azure Resource \
          Graph, AWS CLI, `gcloud asset export`, Terraform state, Trivy, Defender, or a CSV list \
-         with the column `uid` or `image`)"
+         with the column `uid` or `image`){1}"
     )]
-    Unknown(PathBuf),
+    Unknown(PathBuf, String),
     /// The case cannot be written.
     #[error(transparent)]
     Case(#[from] CaseError),
@@ -112,6 +113,9 @@ pub fn import(case: &mut Case, path: &Path, asset: Option<&str>) -> Result<Impor
         source,
     };
     let mut file = File::open(path).map_err(failed)?;
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Err(EstateError::Stream(path.to_owned()));
+    }
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(&file).map_err(failed)?;
     hasher.update(asset.unwrap_or_default().as_bytes());
@@ -132,25 +136,15 @@ pub fn import(case: &mut Case, path: &Path, asset: Option<&str>) -> Result<Impor
     };
     file.rewind().map_err(failed)?;
     let mut input = BufReader::with_capacity(1 << 20, file);
-    if rows::are_records(input.fill_buf().map_err(failed)?) {
-        // Findings of a large fleet are larger than memory; their lines stand alone.
-        reader.records(&mut input).map_err(|error| match error {
-            Streamed::Io(source) => failed(source),
-            Streamed::Estate(error) => error,
-        })?;
-    } else {
-        let mut bytes = Vec::new();
-        input.read_to_end(&mut bytes).map_err(failed)?;
-        match rows::layout(&bytes) {
-            Layout::Csv => reader.csv(&bytes)?,
-            Layout::Whole(value) => reader.whole(&value)?,
-            Layout::Rows(all) => {
-                for row in all {
-                    reader.row(&row)?;
-                }
-            }
-        }
-    }
+    let read = match rows::layout(input.fill_buf().map_err(failed)?) {
+        Layout::Csv => reader.csv(&mut input),
+        Layout::Lines => reader.lines(&mut input),
+        Layout::Elements => reader.elements(&mut input),
+    };
+    read.map_err(|error| match error {
+        Streamed::Io(source) => failed(source),
+        Streamed::Estate(error) => error,
+    })?;
     let Reader {
         import,
         problems,
@@ -158,7 +152,11 @@ pub fn import(case: &mut Case, path: &Path, asset: Option<&str>) -> Result<Impor
         ..
     } = reader;
     if known == 0 {
-        return Err(EstateError::Unknown(path.to_owned()));
+        let first = problems.first().map(|why| format!("; {why}"));
+        return Err(EstateError::Unknown(
+            path.to_owned(),
+            first.unwrap_or_default(),
+        ));
     }
     let (rows, skipped) = import.commit()?;
     Ok(Imported {
@@ -185,60 +183,108 @@ enum Streamed {
     Estate(EstateError),
 }
 
+impl From<EstateError> for Streamed {
+    fn from(error: EstateError) -> Self {
+        Self::Estate(error)
+    }
+}
+
+impl From<io::Error> for Streamed {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
 impl Reader<'_, '_> {
-    fn records(&mut self, input: &mut impl BufRead) -> Result<(), Streamed> {
+    fn lines(&mut self, input: &mut impl BufRead) -> Result<(), Streamed> {
         let mut line = Vec::new();
         for number in 1.. {
-            line.clear();
-            let mut bounded = input.by_ref().take(LONGEST_LINE);
-            if bounded.read_until(b'\n', &mut line).map_err(Streamed::Io)? == 0 {
+            let Some(whole) = rows::line(input, &mut line, rows::LONGEST)? else {
                 break;
-            }
+            };
             let bytes = line.trim_ascii();
-            if !bytes.is_empty() {
-                let row = Row {
-                    list: String::new(),
-                    line: number,
-                    bytes,
-                };
-                self.row(&row).map_err(Streamed::Estate)?;
+            if !whole {
+                self.skip(number, &too_long(rows::LONGEST))?;
+            } else if !bytes.is_empty() {
+                self.line(number, bytes)?;
             }
         }
         Ok(())
     }
 
-    fn row(&mut self, row: &Row<'_>) -> Result<(), EstateError> {
+    fn line(&mut self, number: usize, bytes: &[u8]) -> Result<(), EstateError> {
         let records = [Finding::SCHEMA, Summary::SCHEMA, Deployment::SCHEMA];
-        if records.iter().any(|schema| contains(row.bytes, schema)) {
-            return self.finding(row);
+        if records.iter().any(|schema| contains(bytes, schema)) {
+            return self.finding(number, bytes);
         }
-        match serde_json::from_slice::<Value>(row.bytes) {
-            Ok(value) => {
-                let mut records = Records::new();
-                let read = read(&row.list, &value, self.asset, &mut records);
-                self.take(row.line, read, records)
-            }
-            Err(error) => self.skip(row.line, &format!("not JSON: {error}")),
-        }
+        let mut records = Records::new();
+        let read = rows::value(bytes).and_then(|value| read("", &value, self.asset, &mut records));
+        self.take(number, read, records)
     }
 
-    fn finding(&mut self, row: &Row<'_>) -> Result<(), EstateError> {
+    fn elements(&mut self, input: &mut impl BufRead) -> Result<(), Streamed> {
+        let mut elements = Elements::new(input);
+        while let Some(row) = elements.next()? {
+            let mut records = Records::new();
+            let value = if row.whole {
+                rows::value(row.bytes)
+            } else {
+                Err(too_long(rows::LONGEST))
+            };
+            let read = value.and_then(|value| {
+                let document = row.document;
+                if document.is_state {
+                    terraform::element(row.list, document.version, &value, &mut records)
+                } else if let Some(artifact) = document.artifact.as_deref() {
+                    let subject = self.asset.unwrap_or(artifact);
+                    vulnerability::trivy(row.list, subject, &value, &mut records)
+                } else {
+                    read(row.list, &value, self.asset, &mut records)
+                }
+            });
+            self.take(row.line, read, records)?;
+        }
+        // A state without resources, a report without results.
+        self.known += u64::from(elements.document.is_known());
+        Ok(())
+    }
+
+    fn csv(&mut self, input: &mut impl BufRead) -> Result<(), Streamed> {
+        let mut lines = plain::Lines::new(input);
+        let mut heading = None;
+        while let Some((line, cells)) = lines.next()? {
+            let Some(heading) = &heading else {
+                match cells {
+                    Ok(cells) if plain::is_heading(&cells) => heading = Some(cells),
+                    // Nothing below means anything.
+                    _ => break,
+                }
+                continue;
+            };
+            let mut records = Records::new();
+            let read = cells.and_then(|cells| plain::row(heading, &cells, &mut records));
+            self.take(line, read, records)?;
+        }
+        Ok(())
+    }
+
+    fn finding(&mut self, line: usize, bytes: &[u8]) -> Result<(), EstateError> {
         if self.scan.is_none() {
             self.scan = Some(self.import.scan(self.asset)?);
         }
         let Some(scan) = &self.scan else {
             return Ok(());
         };
-        if let Ok(summary) = serde_json::from_slice::<Summary>(row.bytes) {
+        if let Ok(summary) = serde_json::from_slice::<Summary>(bytes) {
             self.import.summary(scan, &summary)?;
-        } else if let Ok(deployment) = serde_json::from_slice::<Deployment>(row.bytes) {
+        } else if let Ok(deployment) = serde_json::from_slice::<Deployment>(bytes) {
             self.import.scanned(scan, &deployment)?;
         } else {
-            let finding: Finding = match serde_json::from_slice(row.bytes) {
+            let finding: Finding = match serde_json::from_slice(bytes) {
                 Ok(finding) => finding,
-                Err(error) => return self.skip(row.line, &format!("not a finding: {error}")),
+                Err(error) => return self.skip(line, &format!("not a finding: {error}")),
             };
-            let outer: Option<Outer> = serde_json::from_slice(row.bytes).ok();
+            let outer: Option<Outer> = serde_json::from_slice(bytes).ok();
             let outer = outer.as_ref();
             let deployed = Deployed {
                 deployment: outer.and_then(|outer| {
@@ -255,30 +301,6 @@ impl Reader<'_, '_> {
         }
         self.known = self.known.saturating_add(1);
         self.import.count(false);
-        Ok(())
-    }
-
-    fn whole(&mut self, value: &Value) -> Result<(), EstateError> {
-        let mut records = Records::new();
-        let read = if value.get("terraform_version").is_some() {
-            terraform::state(value, &mut records)
-        } else {
-            vulnerability::trivy(value, self.asset, &mut records)
-        };
-        self.take(1, read, records)
-    }
-
-    fn csv(&mut self, bytes: &[u8]) -> Result<(), EstateError> {
-        let text = String::from_utf8_lossy(bytes);
-        let mut lines = plain::lines(&text);
-        let Some((_, heading)) = lines.next() else {
-            return Ok(());
-        };
-        for (line, cells) in lines {
-            let mut records = Records::new();
-            let read = plain::row(&heading, &cells, &mut records);
-            self.take(line, read, records)?;
-        }
         Ok(())
     }
 
@@ -336,7 +358,11 @@ fn read(
     if value.get("packageVulnerabilityDetails").is_some() {
         return vulnerability::inspector(value, records);
     }
-    aws::element(list, value, records)
+    aws::element(list, value, asset, records)
+}
+
+fn too_long(longest: usize) -> String {
+    format!("longer than {} MiB", longest >> 20)
 }
 
 fn contains(bytes: &[u8], text: &str) -> bool {

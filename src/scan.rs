@@ -47,7 +47,7 @@ use crate::confirm::around::AROUND;
 use crate::finding::Finding;
 use crate::finding::deployment::Deployment;
 use crate::finding::fingerprint::Key;
-use crate::finding::summary::{Rules, SecondPass, Summary};
+use crate::finding::summary::{Rules, SecondPass, Span, Summary};
 use crate::rule::{AnchorSpec, RuleSet};
 use choice::Engines;
 use input::Input;
@@ -241,6 +241,10 @@ pub fn run(
         schema: Summary::SCHEMA.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         complete: !stopped && totals.unreadable.is_empty() && !totals.incomplete,
+        range: (plan.range != (0..u64::MAX)).then_some(Span {
+            start: plan.range.start,
+            end: plan.range.end,
+        }),
         inputs: plan.inputs.iter().map(Input::name).collect(),
         files: totals.files,
         bytes_read: totals.bytes_read,

@@ -3,7 +3,7 @@
 //! One file holds many, so each has an image of its own in the case: what a later complete scan no
 //! longer finds is gone from the deployments it saw, and from no others.
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 use super::findings::{Deployed, Scan};
 use super::write::file_of;
@@ -45,7 +45,15 @@ impl Import<'_> {
             }
             (None, _) => return Ok(None),
         };
-        let asset = self.deployment(&uid, kind)?;
+        let known = if kind == "cfn.stack" && !uid.starts_with("arn:") {
+            self.stack_named(&uid)?
+        } else {
+            None
+        };
+        let asset = match known {
+            Some(asset) => asset,
+            None => self.deployment(&uid, kind)?,
+        };
         let own = format!("{input}#{uid}");
         let image: i64 = self
             .transaction
@@ -58,6 +66,38 @@ impl Import<'_> {
             .prepare_cached("INSERT OR IGNORE INTO scanned VALUES (?1, ?2)")?
             .execute([image, scan.id])?;
         Ok(Some((image, asset)))
+    }
+
+    /// The one stack of this name, if there is one: some answers of the AWS CLI name stacks without
+    /// their id.
+    fn stack_named(&self, name: &str) -> Result<Option<i64>, CaseError> {
+        let found = self
+            .transaction
+            .prepare_cached(
+                "SELECT min(id) FROM asset WHERE kind = 'deployment' AND service = 'cfn.stack'
+                 AND lower(name) = ?1 AND uid GLOB 'arn:*' HAVING count(*) = 1",
+            )?
+            .query_row([name], |row| row.get(0))
+            .optional()?;
+        Ok(found)
+    }
+
+    /// Moves what was found in stacks that were known by their name to the stacks that an inventory
+    /// or another scan has named since.
+    pub(super) fn rename_stacks(&mut self) -> Result<(), CaseError> {
+        let moved = self.transaction.execute(
+            "UPDATE image SET asset_id = listed.id FROM asset short JOIN asset listed
+                 ON listed.kind = 'deployment' AND listed.service = 'cfn.stack'
+                 AND lower(listed.name) = short.uid AND listed.uid GLOB 'arn:*'
+             WHERE short.kind = 'deployment' AND short.service = 'cfn.stack'
+               AND short.uid NOT GLOB '*:*' AND image.asset_id = short.id
+               AND (SELECT count(*) FROM asset same WHERE same.kind = 'deployment'
+                    AND same.service = 'cfn.stack' AND lower(same.name) = short.uid
+                    AND same.uid GLOB 'arn:*') = 1",
+            [],
+        )?;
+        self.moved |= moved > 0;
+        Ok(())
     }
 
     fn deployment(&mut self, uid: &str, kind: &str) -> Result<i64, CaseError> {

@@ -6,7 +6,7 @@ use super::evidence::number;
 use super::write::file_of;
 use super::{CaseError, Import};
 use crate::finding::summary::Summary;
-use crate::finding::{Finding, Target};
+use crate::finding::{Finding, Target, Verdict};
 use crate::rule::Severity;
 use crate::rule::load::AUTHORIZED_KEY;
 
@@ -96,6 +96,8 @@ pub struct Scan {
     pub(super) id: i64,
     /// The asset that all its inputs are of, if the user named one.
     pub(super) asset: Option<i64>,
+    /// The name by which the user did.
+    named: String,
 }
 
 impl Import<'_> {
@@ -104,6 +106,7 @@ impl Import<'_> {
     /// # Errors
     /// When the database fails.
     pub fn scan(&mut self, asset: Option<&str>) -> Result<Scan, CaseError> {
+        let named = asset.unwrap_or_default().to_owned();
         let asset = asset.map(|name| self.asset_named(name)).transpose()?;
         self.transaction.execute(
             "INSERT INTO scan (source_id, taken) VALUES (?1, ?2)",
@@ -112,6 +115,7 @@ impl Import<'_> {
         Ok(Scan {
             id: self.transaction.last_insert_rowid(),
             asset,
+            named,
         })
     }
 
@@ -182,13 +186,18 @@ impl Import<'_> {
         self.evidence(location, finding)
     }
 
-    /// Takes the summary. A complete scan that looked for at least as many types as the one before
+    /// Takes the summary. A complete scan of whole inputs that looked for at least as many types as the one before
     /// also says what is gone; findings that are in none of their places any more are fixed.
     ///
     /// # Errors
     /// When the database fails.
     pub fn summary(&mut self, scan: &Scan, summary: &Summary) -> Result<(), CaseError> {
         let types = i64::try_from(summary.rules.types).unwrap_or(i64::MAX);
+        // What lies outside a range is not gone, nor is it known to be free of secrets.
+        let summary = &Summary {
+            complete: summary.complete && summary.range.is_none(),
+            ..summary.clone()
+        };
         self.transaction.execute(
             "UPDATE scan SET version = ?2, rules = ?3, types = ?4, complete = ?5, summary = ?6
              WHERE id = ?1",
@@ -223,6 +232,12 @@ impl Import<'_> {
             params![scan.id, types],
         )?;
         self.transaction.execute(
+            "DELETE FROM known_host WHERE scan_id <> ?1
+               AND image_id IN (SELECT image_id FROM scanned WHERE scan_id = ?1)
+               AND ?2 >= (SELECT types FROM scan WHERE id = known_host.scan_id)",
+            params![scan.id, types],
+        )?;
+        self.transaction.execute(
             "UPDATE finding SET status = 'fixed' WHERE status IN ('open', 'accepted')
                AND id IN (SELECT finding_id FROM location WHERE gone = 1)
                AND NOT EXISTS (SELECT 1 FROM location WHERE finding_id = finding.id AND gone = 0)",
@@ -232,7 +247,7 @@ impl Import<'_> {
     }
 
     /// Takes a public key that lies on a disk. It lets somebody in only where a server looks for
-    /// it; copies beside private keys and lists of known hosts do not.
+    /// it; copies beside private keys do not, and lists of known hosts say where somebody went.
     fn authorized(
         &mut self,
         scan: &Scan,
@@ -243,6 +258,10 @@ impl Import<'_> {
         let path = place.path.as_deref().unwrap_or("");
         let file = file_of(path).to_ascii_lowercase();
         let text = |name: &str| finding.details.get(name).and_then(|value| value.as_str());
+        if file.ends_with("known_hosts") {
+            let hosts = text("options").unwrap_or("");
+            return self.known_hosts(scan, image, path, hosts);
+        }
         let listed = file.ends_with("authorized_keys") || file == "authorized_keys2";
         let Some(public_key) = text("public_key").filter(|_| listed) else {
             return Ok(());
@@ -275,6 +294,40 @@ impl Import<'_> {
         Ok(())
     }
 
+    /// Takes the names before a key in a list of known hosts. One that is marked as revoked, or of
+    /// an authority, and a pattern name no host.
+    fn known_hosts(
+        &mut self,
+        scan: &Scan,
+        image: i64,
+        path: &str,
+        hosts: &str,
+    ) -> Result<(), CaseError> {
+        if hosts.contains([' ', '@', '#']) {
+            return Ok(());
+        }
+        let is_name = |host: &&str| !host.is_empty() && !host.contains(['*', '?', '!']);
+        for host in hosts.split(',').filter(is_name) {
+            // `[db01]:2222`
+            let bare = host
+                .strip_prefix('[')
+                .and_then(|rest| rest.split(']').next());
+            let host = if host.starts_with('|') {
+                host.to_owned()
+            } else {
+                bare.unwrap_or(host).to_ascii_lowercase()
+            };
+            self.transaction
+                .prepare_cached(
+                    "INSERT INTO known_host VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT DO UPDATE SET evidence = min(evidence, excluded.evidence),
+                         scan_id = excluded.scan_id",
+                )?
+                .execute(params![image, host, path, scan.id])?;
+        }
+        Ok(())
+    }
+
     /// The image of this name and its asset.
     fn image(&mut self, scan: &Scan, input: &str) -> Result<(i64, i64), CaseError> {
         let known: Option<(i64, i64)> = self
@@ -284,22 +337,25 @@ impl Import<'_> {
             .optional()?;
         let (image, asset) = match (known, scan.asset) {
             (Some((image, asset)), None) => (image, asset),
-            (Some((image, _)), Some(asset)) => {
-                self.transaction
-                    .prepare_cached("UPDATE image SET asset_id = ?2 WHERE id = ?1")?
-                    .execute([image, asset])?;
+            (Some((image, before)), Some(asset)) => {
+                if before != asset {
+                    self.transaction
+                        .prepare_cached("UPDATE image SET asset_id = ?2, named = ?3 WHERE id = ?1")?
+                        .execute(params![image, asset, scan.named])?;
+                    self.moved = true;
+                }
                 (image, asset)
             }
             (None, asset) => {
-                let asset = match asset {
-                    Some(asset) => asset,
+                let (asset, named) = match asset {
+                    Some(asset) => (asset, scan.named.clone()),
                     None => self.asset_of_input(input)?,
                 };
                 self.transaction
                     .prepare_cached(
-                        "INSERT INTO image (input, file, asset_id) VALUES (?1, ?2, ?3)",
+                        "INSERT INTO image (input, file, asset_id, named) VALUES (?1, ?2, ?3, ?4)",
                     )?
-                    .execute(params![input, file_of(input), asset])?;
+                    .execute(params![input, file_of(input), asset, named])?;
                 (self.transaction.last_insert_rowid(), asset)
             }
         };
@@ -310,17 +366,20 @@ impl Import<'_> {
     }
 
     /// An image that a table of images names without its folders, or an asset of its own.
-    fn asset_of_input(&mut self, input: &str) -> Result<i64, CaseError> {
+    fn asset_of_input(&mut self, input: &str) -> Result<(i64, String), CaseError> {
         let file = file_of(input);
-        let listed: Option<i64> = self
+        let listed: Option<(i64, String)> = self
             .transaction
             .query_row(
-                "SELECT asset_id FROM image WHERE input = ?1",
+                "SELECT asset_id, named FROM image WHERE input = ?1",
                 [file],
-                |row| row.get(0),
+                |row| Ok((row.get(0)?, row.get(1)?)),
             )
             .optional()?;
-        listed.map_or_else(|| self.asset_named(&format!("image:{input}")), Ok)
+        match listed {
+            Some(listed) => Ok(listed),
+            None => Ok((self.asset_named(&format!("image:{input}"))?, String::new())),
+        }
     }
 
     fn secret(&mut self, finding: &Finding) -> Result<i64, CaseError> {
@@ -338,7 +397,12 @@ impl Import<'_> {
                 "INSERT INTO secret (fingerprint, type, variant, family, severity, verdict, preview,
                      protected, public_key, key_id, expires, identity, details)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
-                 ON CONFLICT DO UPDATE SET severity = excluded.severity, verdict = excluded.verdict,
+                 ON CONFLICT DO UPDATE SET severity = excluded.severity,
+                     -- What was proven beside one copy of it holds for all.
+                     verdict = CASE WHEN instr(?14, excluded.verdict) > instr(?14, verdict)
+                         THEN excluded.verdict ELSE verdict END,
+                     identity = max(identity, excluded.identity),
+                     details = max(details, excluded.details),
                      public_key = coalesce(excluded.public_key, public_key),
                      key_id = coalesce(excluded.key_id, key_id),
                      expires = coalesce(excluded.expires, expires),
@@ -359,7 +423,8 @@ impl Import<'_> {
                     text(&finding.identity, "key_id"),
                     expires.map(jiff::Timestamp::as_second),
                     serde_json::to_string(&finding.identity).unwrap_or_default(),
-                    serde_json::to_string(&finding.details).unwrap_or_default()
+                    serde_json::to_string(&finding.details).unwrap_or_default(),
+                    Verdict::ALL.map(Verdict::name).join(" ")
                 ],
                 |row| row.get(0),
             )?;

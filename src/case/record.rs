@@ -19,8 +19,8 @@ pub struct Asset {
     pub region: String,
     /// In which network its private addresses mean something.
     pub network: String,
-    /// Whether it is switched off.
-    pub stopped: bool,
+    /// Whether it is switched on, if that is said.
+    pub running: Option<bool>,
     /// Whether it holds sensitive data.
     pub sensitive: bool,
     /// Whether a storage account refuses its shared keys.
@@ -95,14 +95,22 @@ pub enum Record {
         /// Whether the key works.
         active: bool,
     },
-    /// An identity may use a resource.
-    Permission {
-        /// Uid of the identity.
+    /// A statement of a policy.
+    Statement {
+        /// Whose: a user, a role, a group or a policy that is attached to one.
         identity: String,
-        /// What it may do.
-        action: String,
-        /// On what: a GLOB pattern.
-        resource: String,
+        /// Whether it denies.
+        denies: bool,
+        /// Whether it holds under a condition only.
+        conditional: bool,
+        /// Patterns of actions.
+        actions: Vec<String>,
+        /// Whether all actions but these are meant.
+        but_actions: bool,
+        /// Patterns of resources.
+        resources: Vec<String>,
+        /// Whether all resources but these are meant.
+        but_resources: bool,
     },
     /// An image is of an asset.
     Image {

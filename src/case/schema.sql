@@ -1,6 +1,7 @@
 -- The case file. One SQLite database; any SQLite tool reads it.
 -- No plaintext secret is ever in it: a secret is its keyed fingerprint and a redacted preview.
--- `meta.version` is the version of this schema; src/case.rs migrates older files.
+-- `meta.version` is the version of this schema; src/case.rs migrates older files. The tables that are
+-- derived from these are in derived.sql.
 
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,
@@ -34,19 +35,42 @@ CREATE TABLE asset (
     sensitive  INTEGER NOT NULL DEFAULT 0,
     key_access INTEGER NOT NULL DEFAULT 1, -- a storage account's shared keys are accepted
     stub       INTEGER NOT NULL DEFAULT 0, -- named by a secret, in no inventory
-    given_exposed INTEGER,            -- what a plain list says, if it says so
+    given_exposed INTEGER,            -- what inventories say, if one does
     given_vuln    INTEGER,
     -- derived after each import:
     exposed    INTEGER NOT NULL DEFAULT 0,
     ports      TEXT NOT NULL DEFAULT '', -- ports open to the internet: "22,443,8000-8099"
     vuln       INTEGER NOT NULL DEFAULT 0, -- most severe open vulnerability: 0 none .. 4 critical
-    source_id  INTEGER                -- the inventory that named it last
+    source_id  INTEGER                -- an inventory that named it; none if only a scan did
 ) STRICT;
 CREATE INDEX asset_search ON asset (kind, cloud, vuln, exposed);
 
+-- What each inventory says of an asset. The row in `asset` is made of all of them, so that it is
+-- the same in whatever order they were imported.
+CREATE TABLE said (
+    uid        TEXT NOT NULL,
+    source_id  INTEGER NOT NULL,
+    kind       TEXT NOT NULL,
+    service    TEXT NOT NULL,
+    cloud      TEXT NOT NULL,
+    account    TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    region     TEXT NOT NULL,
+    network    TEXT NOT NULL,
+    running    INTEGER,               -- nothing said: as far as is known it runs
+    sensitive  INTEGER NOT NULL,
+    key_access INTEGER NOT NULL,
+    exposed    INTEGER,
+    vuln       INTEGER,
+    PRIMARY KEY (uid, source_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX said_source ON said (source_id);
+
 -- What an inventory says of a thing, as it says it: `subject` and `object` are ids of any kind.
 -- kinds: name (another name of the subject), network-interface, public-address, private-address,
--- firewall, subnet, address, open-by-default, is-firewall, key-pair
+-- firewall, subnet, address, open-by-default, is-firewall, key-pair, application-group, is-public,
+-- forwards, target (see src/graph/forward.rs), identity (of a machine), profile (of a role), policy
+-- (of an identity), may-use (a resource or what lies below it)
 CREATE TABLE fact (
     subject   TEXT NOT NULL,
     kind      TEXT NOT NULL,
@@ -96,7 +120,16 @@ CREATE TABLE accepts (
 CREATE INDEX accepts_key ON accepts (public_key);
 CREATE INDEX accepts_source ON accepts (source_id);
 
--- An access key belongs to an identity; an identity may use resources (GLOB pattern of their uid).
+-- A host that somebody logged in to from the machine whose disk this is.
+CREATE TABLE known_host (
+    image_id INTEGER NOT NULL,
+    host     TEXT NOT NULL,           -- as the list has it: a name, an address, or |1|SALT|HASH
+    evidence TEXT NOT NULL,
+    scan_id  INTEGER NOT NULL,        -- the last scan that saw it
+    PRIMARY KEY (image_id, host)
+) STRICT, WITHOUT ROWID;
+
+-- An access key belongs to an identity.
 CREATE TABLE owner (
     key_id    TEXT NOT NULL,
     identity  TEXT NOT NULL,
@@ -104,20 +137,26 @@ CREATE TABLE owner (
     source_id INTEGER NOT NULL,
     PRIMARY KEY (key_id, identity, source_id)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE permission (
-    identity  TEXT NOT NULL,
-    action    TEXT NOT NULL,
-    resource  TEXT NOT NULL,
-    source_id INTEGER NOT NULL,
-    PRIMARY KEY (identity, action, resource, source_id)
-) STRICT, WITHOUT ROWID;
+-- A statement of a policy.
+CREATE TABLE statement (
+    identity      TEXT NOT NULL,      -- a user, a role, a group or a policy
+    denies        INTEGER NOT NULL,
+    conditional   INTEGER NOT NULL,
+    actions       TEXT NOT NULL,      -- one a line
+    but_actions   INTEGER NOT NULL,   -- all actions but these
+    resources     TEXT NOT NULL,      -- one a line
+    but_resources INTEGER NOT NULL,
+    source_id     INTEGER NOT NULL
+) STRICT;
+CREATE INDEX statement_source ON statement (source_id);
 
 -- Which asset an image is of.
 CREATE TABLE image (
     id       INTEGER PRIMARY KEY,
     input    TEXT NOT NULL UNIQUE,
     file     TEXT NOT NULL,           -- the last part of it, by which lists name it
-    asset_id INTEGER NOT NULL REFERENCES asset
+    asset_id INTEGER NOT NULL REFERENCES asset,
+    named    TEXT NOT NULL DEFAULT '' -- the name by which that was said, if somebody said it
 ) STRICT;
 CREATE INDEX image_file ON image (file);
 CREATE INDEX image_asset ON image (asset_id);
@@ -225,52 +264,4 @@ CREATE TABLE evidence (
     pieces          TEXT,             -- where it does not lie in one piece
     also            TEXT,             -- what else owns the bytes
     surroundings    TEXT              -- the bytes around it, redacted
-) STRICT;
-
--- Derived after each import: every name by which an asset can be meant.
-CREATE TABLE name (
-    name     TEXT NOT NULL,           -- a uid, or host:..., address:..., azure-storage:..., s3:..., gcs:...
-    asset_id INTEGER NOT NULL,
-    PRIMARY KEY (name, asset_id)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX name_asset ON name (asset_id);
-
--- Derived: a secret opens an asset.
-CREATE TABLE auth (
-    secret_id  INTEGER NOT NULL,
-    asset_id   INTEGER NOT NULL,
-    how        TEXT NOT NULL,
-    confidence INTEGER NOT NULL,      -- 0..100
-    evidence   TEXT NOT NULL,
-    PRIMARY KEY (secret_id, asset_id, how)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX auth_asset ON auth (asset_id);
-
--- Derived, and what path queries walk: who controls src can log in to dst with this secret. In the
--- order of src, so that a path reads neighbouring pages.
-CREATE TABLE lateral (
-    src        INTEGER NOT NULL,
-    dst        INTEGER NOT NULL,
-    secret_id  INTEGER NOT NULL,
-    family     TEXT NOT NULL,
-    confidence INTEGER NOT NULL,
-    expires    INTEGER,
-    how        TEXT NOT NULL,         -- of the surest edge
-    place      INTEGER,               -- the location shown as evidence: a live file before others
-    PRIMARY KEY (src, dst, secret_id)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX lateral_dst ON lateral (dst);
-
--- Derived: findings as a list shows them, the most urgent first. Whoever pages through a million of
--- them reads this table once, in its order, instead of computing a million priorities.
-CREATE TABLE listed (
-    rank       INTEGER PRIMARY KEY,
-    finding_id INTEGER NOT NULL,
-    score      INTEGER NOT NULL,
-    severity   INTEGER NOT NULL,
-    verdict    TEXT NOT NULL,
-    state      TEXT NOT NULL,         -- of its best place
-    status     TEXT NOT NULL,
-    type       TEXT NOT NULL,
-    asset_id   INTEGER NOT NULL
 ) STRICT;

@@ -271,6 +271,9 @@ pub(super) struct ExploreArgs {
     pub(super) case: CaseArgs,
     #[command(flatten)]
     pub(super) question: Question,
+    /// Do not answer, but print the query as a link that --query takes
+    #[arg(long, conflicts_with = "sql")]
+    pub(super) share: bool,
     /// Seconds that SQL may run
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub(super) deadline: u64,
@@ -279,7 +282,8 @@ pub(super) struct ExploreArgs {
 #[derive(Args)]
 #[group(multiple = false)]
 pub(super) struct Question {
-    /// find vm[exposed, vuln>=high] -has-> secret[type=ssh-private-key] -opens{1..3}-> vm
+    /// find vm[exposed, vuln>=high] -has-> secret[type=ssh-private-key] -opens{1..3}-> vm, or a
+    /// link to one, kdq1:...
     #[arg(long, value_name = "TEXT")]
     pub(super) query: Option<String>,
     /// A template by its name; without a question all are listed

@@ -106,7 +106,7 @@ pub(super) fn shape(format: GridFormat) -> Shape {
 }
 
 fn list(args: &InventoryArgs) -> Result<Ended, Failure> {
-    let case = Case::open(&args.case.file)?;
+    let case = graph::open(&args.case.file)?;
     let grid = match &args.asset {
         Some(asset) => inventory::secrets(case.connection(), asset, args.case.limit)?,
         None => inventory::assets(case.connection(), args.case.limit)?,
@@ -115,7 +115,7 @@ fn list(args: &InventoryArgs) -> Result<Ended, Failure> {
 }
 
 fn recommend(args: &RecommendationArgs) -> Result<Ended, Failure> {
-    let mut case = Case::open(&args.case.file)?;
+    let mut case = graph::open(&args.case.file)?;
     for set in &args.set {
         let parsed = set
             .split_once('=')
@@ -141,7 +141,7 @@ fn recommend(args: &RecommendationArgs) -> Result<Ended, Failure> {
 
 fn ask(args: &ExploreArgs) -> Result<Ended, Failure> {
     let (question, limit) = (&args.question, args.case.limit);
-    let case = Case::open(&args.case.file)?;
+    let case = graph::open(&args.case.file)?;
     if let Some(sql) = &question.sql {
         drop(case);
         let bounds = raw::Bounds {
@@ -174,11 +174,16 @@ fn ask(args: &ExploreArgs) -> Result<Ended, Failure> {
         }
         return answer(&args.case, &grid);
     };
+    if args.share {
+        let mut grid = Grid::of(&["link"]);
+        grid.rows.push(vec![explore::link(&text)?.into()]);
+        return answer(&args.case, &grid);
+    }
     answer(&args.case, &explore::run(case.connection(), &text, limit)?)
 }
 
 fn paths(args: &PathArgs) -> Result<Ended, Failure> {
-    let case = Case::open(&args.case.file)?;
+    let case = graph::open(&args.case.file)?;
     let ask = path::Ask {
         confidence: args.confidence,
         limit: args.case.limit,

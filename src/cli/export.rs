@@ -8,8 +8,8 @@ use super::args::{ExportArgs, ExportFormat};
 use super::exit::{Ended, Failure};
 use super::output::Output;
 use super::scan::load_rules;
-use crate::case::{Case, stored};
-use crate::graph::path;
+use crate::case::stored;
+use crate::graph::{self, path};
 use crate::report::bloodhound::{self, ExportError};
 use crate::report::terminal::Look;
 use crate::report::{self, Format, Setting, ocsf};
@@ -24,7 +24,7 @@ impl From<ExportError> for Failure {
 }
 
 pub(super) fn run(args: &ExportArgs) -> Result<Ended, Failure> {
-    let case = Case::open(&args.file)?;
+    let case = graph::open(&args.file)?;
     let connection = case.connection();
     let output = Output::open(&args.output)?;
     let mut writer = io::BufWriter::new(output.writer()?);

@@ -10,7 +10,7 @@ use super::demo::write_whole;
 use super::exit::{Ended, Failure};
 use super::scan::{Aside, Job, load_rules_for};
 use crate::case::Case;
-use crate::graph::{path, scenario};
+use crate::graph::{self, path, scenario};
 use crate::report::terminal::visible;
 use crate::rule::Profile;
 use crate::rule::load::AUTHORIZED_KEY;
@@ -102,7 +102,7 @@ fn scan(
 
 /// Each path as a person reads it.
 fn show(db: &Path) -> Result<Ended, Failure> {
-    let case = Case::open(db)?;
+    let case = graph::open(db)?;
     let grid = path::named(case.connection(), &path::Ask::default())?;
     let mut out = io::stdout().lock();
     let mut found = std::collections::BTreeSet::new();

@@ -6,7 +6,8 @@ use std::path::Path;
 use super::args::ReportArgs;
 use super::exit::{Ended, Failure};
 use super::output::Output;
-use crate::case::{Case, CaseError};
+use crate::case::CaseError;
+use crate::graph;
 use crate::report::html::{Bounds, HtmlError, Page};
 
 impl From<HtmlError> for Failure {
@@ -36,7 +37,7 @@ pub(super) fn write_report(
     bounds: Bounds,
     output: Output,
 ) -> Result<(), Failure> {
-    let connection = Case::read(case)?;
+    let connection = graph::read(case)?;
     // All of it as of one moment, and none of thousands of queries asks for the lock again.
     let moment = connection
         .unchecked_transaction()

@@ -111,10 +111,11 @@ pub(super) fn run(args: &ScanArgs) -> Result<Ended, Failure> {
     outcome.summary.findings = outcome.summary.findings.saturating_sub(lines);
     writer.finish(&outcome.summary)?;
     if let Some(aside) = for_case {
-        let mut summary = outcome.summary.clone();
-        // What lies outside a range is not gone.
-        summary.complete &= args.range.is_none();
-        aside.finish(&outcome.deployments, &summary, args.asset.as_deref())?;
+        aside.finish(
+            &outcome.deployments,
+            &outcome.summary,
+            args.asset.as_deref(),
+        )?;
     }
     drop(writer);
     output.commit()?;

@@ -24,7 +24,7 @@ use rusqlite::Connection;
 use super::args::ServeArgs;
 use super::exit::{Ended, Failure};
 use super::report::title;
-use crate::case::Case;
+use crate::graph;
 use answer::Site;
 use request::Request;
 
@@ -42,7 +42,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 pub(super) fn run(args: &ServeArgs) -> Result<Ended, Failure> {
     let connections = (0..WORKERS)
-        .map(|_| Case::read(&args.file))
+        .map(|_| graph::read(&args.file))
         .collect::<Result<Vec<_>, _>>()?;
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, args.port)))
         .map_err(|error| unusable(args.port, &error))?;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::json::{deep_text, is_anywhere, list, need, number, protocol, text};
+use super::json::{MOST_MEMBERS, deep_text, is_anywhere, list, need, number, protocol, text};
 use super::{Records, fact, ssh};
 use crate::case::record::{Asset, Record};
 
@@ -10,7 +10,13 @@ use crate::case::record::{Asset, Record};
 const AT_CREATION: u8 = 85;
 
 /// Reads an element of the list of this name.
-pub(super) fn element(name: &str, value: &Value, records: &mut Records) -> Result<(), String> {
+/// `subject` is what the user says it is of.
+pub(super) fn element(
+    name: &str,
+    value: &Value,
+    subject: Option<&str>,
+    records: &mut Records,
+) -> Result<(), String> {
     match name {
         "Reservations" => {
             for instance in list(value, "Instances") {
@@ -20,6 +26,10 @@ pub(super) fn element(name: &str, value: &Value, records: &mut Records) -> Resul
         }
         "Instances" => machine(value, text(value, "OwnerId"), "", records),
         "SecurityGroups" => firewall(value, records),
+        "NetworkAcls" => network_acl(value, records),
+        "LoadBalancers" | "LoadBalancerDescriptions" => balancer(value, records),
+        "Listeners" => listener(value, records),
+        "TargetHealthDescriptions" => target(value, subject, records),
         "DBInstances" => database(
             value,
             need(value, "DBInstanceArn")?,
@@ -52,9 +62,10 @@ pub(super) fn element(name: &str, value: &Value, records: &mut Records) -> Resul
         }
         "KeyPairs" => key_pair(value, records),
         "AccessKeyMetadata" => access_key(value, records),
-        "UserDetailList" | "RoleDetailList" => permissions(value, records),
+        "UserDetailList" | "RoleDetailList" | "GroupDetailList" => permissions(value, records),
+        "Policies" if value.get("PolicyVersionList").is_some() => policy(value, records),
         "configurationItems" => item(value, records),
-        "Groups" | "GroupDetailList" | "Policies" => Ok(()),
+        "Groups" | "Policies" | "TargetGroups" => Ok(()),
         _ => Err("neither its list nor its fields are known".to_owned()),
     }
 }
@@ -92,11 +103,12 @@ fn machine(value: &Value, owner: &str, arn: &str, records: &mut Records) -> Resu
         name: if name.is_empty() { id } else { name }.to_owned(),
         region: region.to_owned(),
         network: text(value, "VpcId").to_owned(),
-        stopped: !matches!(state, "" | "running" | "pending"),
+        running: (!state.is_empty()).then_some(matches!(state, "running" | "pending")),
         sensitive: super::plain::is_sensitive(&value["Tags"].to_string()),
         ..Asset::default()
     }));
     fact(records, &uid, "name", id);
+    fact(records, &uid, "subnet", text(value, "SubnetId"));
     fact(
         records,
         &uid,
@@ -118,6 +130,12 @@ fn machine(value: &Value, owner: &str, arn: &str, records: &mut Records) -> Resu
     for group in list(value, "SecurityGroups") {
         fact(records, &uid, "firewall", text(group, "GroupId"));
     }
+    fact(
+        records,
+        &uid,
+        "identity",
+        deep_text(value, "IamInstanceProfile.Arn"),
+    );
     let pair = text(value, "KeyName");
     if !pair.is_empty() {
         fact(records, &uid, "key-pair", &format!("aws-key-pair:{pair}"));
@@ -164,6 +182,106 @@ fn firewall(value: &Value, records: &mut Records) -> Result<(), String> {
     Ok(())
 }
 
+/// The rules of subnets: tried by number, and what none allows is denied.
+fn network_acl(value: &Value, records: &mut Records) -> Result<(), String> {
+    let id = need(value, "NetworkAclId")?;
+    fact(records, id, "is-firewall", "1");
+    for association in list(value, "Associations") {
+        fact(records, text(association, "SubnetId"), "firewall", id);
+    }
+    for entry in list(value, "Entries") {
+        let outbound = entry.get("Egress").and_then(Value::as_bool) == Some(true);
+        let anywhere = ["CidrBlock", "Ipv6CidrBlock"]
+            .iter()
+            .any(|field| is_anywhere(text(entry, field)));
+        let Some(protocol) = protocol(text(entry, "Protocol")).filter(|_| anywhere && !outbound)
+        else {
+            continue;
+        };
+        let port = |name: &str, default: u16| {
+            let port = number(entry.pointer(&format!("/PortRange/{name}")));
+            port.map_or(Some(default), |port| u16::try_from(port).ok())
+        };
+        let ports = port("From", 0).zip(port("To", u16::MAX));
+        records.push(Record::Rule {
+            firewall: id.to_owned(),
+            priority: number(entry.get("RuleNumber")).unwrap_or(i64::MAX),
+            allow: text(entry, "RuleAction").eq_ignore_ascii_case("allow"),
+            protocol,
+            ports: ports.ok_or("`PortRange` is no range of ports")?,
+        });
+    }
+    Ok(())
+}
+
+/// A load balancer; of the classic kind with what it passes on.
+fn balancer(value: &Value, records: &mut Records) -> Result<(), String> {
+    let id = match text(value, "LoadBalancerArn") {
+        "" => need(value, "LoadBalancerName")?,
+        arn => arn,
+    };
+    let public = text(value, "Scheme") == "internet-facing";
+    fact(records, id, "is-public", if public { "1" } else { "" });
+    for group in list(value, "SecurityGroups")
+        .iter()
+        .filter_map(Value::as_str)
+    {
+        fact(records, id, "firewall", group);
+    }
+    let (listeners, instances) = (
+        list(value, "ListenerDescriptions"),
+        list(value, "Instances"),
+    );
+    if listeners.len().saturating_mul(instances.len()) > MOST_MEMBERS {
+        return Err(format!("passes on to more than {MOST_MEMBERS} places"));
+    }
+    for listener in listeners {
+        let port = |name: &str| number(listener.pointer(&format!("/Listener/{name}")));
+        let ports = port("LoadBalancerPort").zip(port("InstancePort"));
+        let (front, back) = ports.ok_or("a listener without its ports")?;
+        for instance in instances {
+            let forward = format!("{front} {} {back}", text(instance, "InstanceId"));
+            fact(records, id, "forwards", &forward);
+        }
+    }
+    Ok(())
+}
+
+fn listener(value: &Value, records: &mut Records) -> Result<(), String> {
+    let port = number(value.get("Port")).ok_or("a listener without its port")?;
+    let actions = list(value, "DefaultActions");
+    let several = actions
+        .iter()
+        .flat_map(|action| list(action, "ForwardConfig.TargetGroups"));
+    for group in actions.iter().chain(several) {
+        let group = text(group, "TargetGroupArn");
+        if !group.is_empty() {
+            let forward = format!("{port} {group} 0");
+            fact(
+                records,
+                need(value, "LoadBalancerArn")?,
+                "forwards",
+                &forward,
+            );
+        }
+    }
+    Ok(())
+}
+
+/// `describe-target-health` answers for a group without naming it.
+fn target(value: &Value, group: Option<&str>, records: &mut Records) -> Result<(), String> {
+    let group = group.ok_or("which target group is it of? Say so with --asset ARN")?;
+    let target = value.get("Target").unwrap_or(&Value::Null);
+    let port = number(target.get("Port")).unwrap_or(0);
+    fact(
+        records,
+        group,
+        "target",
+        &format!("{} {port}", need(target, "Id")?),
+    );
+    Ok(())
+}
+
 fn database(value: &Value, arn: &str, host: &str, records: &mut Records) -> Result<(), String> {
     let mut parts = arn.split(':').skip(3);
     let (region, account) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
@@ -177,7 +295,7 @@ fn database(value: &Value, arn: &str, host: &str, records: &mut Records) -> Resu
         account: account.to_owned(),
         name: name.concat(),
         region: region.to_owned(),
-        stopped: status.contains(&"stopped"),
+        running: (status != ["", ""]).then(|| !status.contains(&"stopped")),
         sensitive: super::plain::is_sensitive(&value["TagList"].to_string()),
         exposed: value.get("PubliclyAccessible").and_then(Value::as_bool),
         ..Asset::default()
@@ -236,45 +354,104 @@ fn access_key(value: &Value, records: &mut Records) -> Result<(), String> {
     Ok(())
 }
 
-/// What the policies of a user allow: `get-account-authorization-details`.
+/// Policies of AWS's own that matter, which an export names without their text.
+const KNOWN: &[(&str, &[&str])] = &[
+    ("AdministratorAccess", &["*"]),
+    ("PowerUserAccess", &["*"]),
+    ("AmazonS3FullAccess", &["s3:*"]),
+    ("AmazonS3ReadOnlyAccess", &["s3:Get*", "s3:List*"]),
+    ("AmazonSSMFullAccess", &["ssm:*"]),
+];
+
+/// A user, role or group of `get-account-authorization-details`, with its policies.
 fn permissions(value: &Value, records: &mut Records) -> Result<(), String> {
-    let name = match text(value, "UserName") {
-        "" => return Ok(()),
-        name => name,
+    let (user, group) = (text(value, "UserName"), text(value, "GroupName"));
+    let identity = if !user.is_empty() {
+        // Lists of access keys know no more of the user.
+        format!("aws-iam-user:{user}")
+    } else if !group.is_empty() {
+        format!("aws-iam-group:{group}")
+    } else {
+        need(value, "Arn")?.to_owned()
     };
-    let identity = format!("aws-iam-user:{name}");
-    for policy in list(value, "UserPolicyList") {
-        let document = policy.get("PolicyDocument").cloned().unwrap_or_default();
-        for statement in many(&document["Statement"]) {
-            if text(statement, "Effect") != "Allow" {
-                continue;
-            }
-            for action in many(&statement["Action"]).iter().filter_map(|a| a.as_str()) {
-                for resource in many(&statement["Resource"])
-                    .iter()
-                    .filter_map(|r| r.as_str())
-                {
-                    records.push(Record::Permission {
-                        identity: identity.clone(),
-                        action: action.to_owned(),
-                        resource: resource.trim_end_matches("/*").to_owned(),
-                    });
-                }
-            }
+    for group in list(value, "GroupList").iter().filter_map(Value::as_str) {
+        fact(
+            records,
+            &identity,
+            "policy",
+            &format!("aws-iam-group:{group}"),
+        );
+    }
+    for profile in list(value, "InstanceProfileList") {
+        fact(records, &identity, "profile", text(profile, "Arn"));
+    }
+    for own in ["UserPolicyList", "RolePolicyList", "GroupPolicyList"] {
+        for policy in list(value, own) {
+            document(&identity, &policy["PolicyDocument"], records)?;
         }
     }
     for policy in list(value, "AttachedManagedPolicies") {
-        let policy = text(policy, "PolicyName");
-        if matches!(
-            policy,
-            "AdministratorAccess" | "AmazonS3FullAccess" | "AmazonS3ReadOnlyAccess"
-        ) {
-            records.push(Record::Permission {
+        let (name, arn) = (text(policy, "PolicyName"), text(policy, "PolicyArn"));
+        fact(records, &identity, "policy", arn);
+        if let Some((_, actions)) = KNOWN.iter().find(|(known, _)| *known == name) {
+            records.push(Record::Statement {
                 identity: identity.clone(),
-                action: policy.to_owned(),
-                resource: "arn:aws:s3:::*".to_owned(),
+                denies: false,
+                conditional: false,
+                actions: actions.iter().map(|action| (*action).to_owned()).collect(),
+                but_actions: false,
+                resources: vec!["*".to_owned()],
+                but_resources: false,
             });
         }
+    }
+    Ok(())
+}
+
+/// A policy that the customer made.
+fn policy(value: &Value, records: &mut Records) -> Result<(), String> {
+    let arn = need(value, "Arn")?;
+    let versions = list(value, "PolicyVersionList").iter();
+    let current = versions
+        .filter(|version| version.get("IsDefaultVersion").and_then(Value::as_bool) == Some(true));
+    for version in current {
+        document(arn, &version["Document"], records)?;
+    }
+    Ok(())
+}
+
+/// Longest pattern: no name of AWS is longer.
+const LONGEST_PATTERN: usize = 2048;
+
+fn document(identity: &str, document: &Value, records: &mut Records) -> Result<(), String> {
+    for statement in many(&document["Statement"]) {
+        let texts = |name: &str| -> Vec<String> {
+            let all = many(&statement[name]).into_iter();
+            all.filter_map(Value::as_str).map(str::to_owned).collect()
+        };
+        let one_or_but = |name: &str| match texts(name) {
+            all if all.is_empty() => (texts(&format!("Not{name}")), true),
+            all => (all, false),
+        };
+        let (actions, but_actions) = one_or_but("Action");
+        let (resources, but_resources) = one_or_but("Resource");
+        let mut patterns = actions.iter().chain(&resources);
+        if patterns.any(|pattern| pattern.len() > LONGEST_PATTERN || pattern.contains('\n')) {
+            return Err("a policy with a pattern that no name of AWS fits".to_owned());
+        }
+        // A statement without actions or resources is none.
+        if actions.is_empty() || resources.is_empty() {
+            continue;
+        }
+        records.push(Record::Statement {
+            identity: identity.to_owned(),
+            denies: text(statement, "Effect") != "Allow",
+            conditional: !statement["Condition"].is_null(),
+            actions,
+            but_actions,
+            resources,
+            but_resources,
+        });
     }
     Ok(())
 }
@@ -295,6 +472,7 @@ fn item(value: &Value, records: &mut Records) -> Result<(), String> {
     match need(value, "resourceType")? {
         "AWS::EC2::Instance" => machine(configuration, account, arn, records),
         "AWS::EC2::SecurityGroup" => firewall(configuration, records),
+        "AWS::EC2::NetworkAcl" => network_acl(configuration, records),
         "AWS::S3::Bucket" => {
             bucket(need(value, "resourceName")?, records);
             Ok(())

@@ -1,8 +1,12 @@
 //! Azure Resource Graph: `az graph query`, or any list of resources with their properties.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
-use super::json::{deep_text, is_anywhere, list, need, ports, protocol, text};
+use super::json::{
+    MOST_MEMBERS, deep_text, is_anywhere, list, need, number, ports, protocol, text,
+};
 use super::{Records, fact, ssh};
 use crate::case::findings::login_of;
 use crate::case::record::{Asset, Record};
@@ -15,6 +19,19 @@ const DATABASES: &[(&str, &str)] = &[
     ("microsoft.dbformysql/", "azure.mysql"),
     ("microsoft.dbformariadb/", "azure.mariadb"),
     ("microsoft.documentdb/", "azure.cosmos"),
+];
+
+/// Built-in roles that give the content or the keys of a storage account away: Owner, Contributor,
+/// Storage Account Contributor, Reader and Data Access, and Storage Blob Data Owner, Contributor
+/// and Reader. <https://learn.microsoft.com/azure/role-based-access-control/built-in-roles>
+const STORAGE_ROLES: &[&str] = &[
+    "8e3af657-a8ff-443c-a75c-2fe8c4bcb635",
+    "b24988ac-6180-42a0-ab88-20f7382dd24c",
+    "17d1049b-9a84-46fb-8f53-869881c3d3ab",
+    "c12c1c16-33a1-487b-954d-41c89c60f349",
+    "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
+    "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
+    "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1",
 ];
 
 /// Confidence that a key which the machine was created with is still accepted.
@@ -34,7 +51,17 @@ pub(super) fn resource(kind: &str, value: &Value, records: &mut Records) -> Resu
             )));
         }
         "microsoft.network/networkinterfaces" => interface(id, value, records),
-        "microsoft.network/networksecuritygroups" => firewall(id, value, records),
+        "microsoft.network/networksecuritygroups" => return firewall(id, value, records),
+        "microsoft.authorization/roleassignments" => {
+            let role = deep_text(value, "properties.roleDefinitionId").to_ascii_lowercase();
+            let role = role.rsplit('/').next().unwrap_or_default();
+            if STORAGE_ROLES.contains(&role) {
+                let principal = deep_text(value, "properties.principalId");
+                let scope = deep_text(value, "properties.scope");
+                fact(records, principal, "may-use", scope);
+            }
+        }
+        "microsoft.network/loadbalancers" => return balancer(id, value, records),
         "microsoft.network/publicipaddresses" => {
             fact(
                 records,
@@ -108,9 +135,20 @@ fn machine(id: &str, value: &Value, records: &mut Records) {
     let power = deep_text(value, "properties.extended.instanceView.powerState.code");
     let power = power.to_ascii_lowercase();
     records.push(Record::Asset(Asset {
-        stopped: power.ends_with("/deallocated") || power.ends_with("/stopped"),
+        running: (!power.is_empty())
+            .then(|| !power.ends_with("/deallocated") && !power.ends_with("/stopped")),
         ..asset(id, "vm", "azure.vm", value)
     }));
+    fact(
+        records,
+        id,
+        "identity",
+        deep_text(value, "identity.principalId"),
+    );
+    let assigned = value.pointer("/identity/userAssignedIdentities");
+    for identity in assigned.and_then(Value::as_object).into_iter().flatten() {
+        fact(records, id, "identity", text(identity.1, "principalId"));
+    }
     for interface in list(value, "properties.networkProfile.networkInterfaces") {
         fact(records, id, "network-interface", text(interface, "id"));
     }
@@ -145,13 +183,65 @@ fn interface(id: &str, value: &Value, records: &mut Records) {
             "subnet",
             deep_text(address, "properties.subnet.id"),
         );
+        for group in list(address, "properties.applicationSecurityGroups") {
+            fact(records, id, "application-group", text(group, "id"));
+        }
         let private = deep_text(address, "properties.privateIPAddress");
         fact(records, id, "private-address", private);
     }
 }
 
+/// What a load balancer passes on from its public addresses, and to which interfaces.
+fn balancer(id: &str, value: &Value, records: &mut Records) -> Result<(), String> {
+    let at = |value: &Value, path: &str| deep_text(value, path).to_ascii_lowercase();
+    // `.../networkInterfaces/nic1/ipConfigurations/main`
+    let interface = |configuration: &str| {
+        let (interface, _) = configuration.split_once("/ipconfigurations/")?;
+        Some(interface.to_owned())
+    };
+    let public: Vec<String> = list(value, "properties.frontendIPConfigurations")
+        .iter()
+        .filter(|front| !at(front, "properties.publicIPAddress.id").is_empty())
+        .map(|front| at(front, "id"))
+        .collect();
+    let pools: HashMap<String, Vec<String>> = list(value, "properties.backendAddressPools")
+        .iter()
+        .map(|pool| {
+            let members = list(pool, "properties.backendIPConfigurations").iter();
+            let members = members.filter_map(|member| interface(&at(member, "id")));
+            (at(pool, "id"), members.collect())
+        })
+        .collect();
+    let rules = list(value, "properties.loadBalancingRules").iter();
+    let translated = list(value, "properties.inboundNatRules").iter();
+    let mut forwards = Vec::new();
+    for rule in rules.chain(translated) {
+        let port = |name: &str| number(rule.pointer(&format!("/properties/{name}")));
+        let (Some(front), Some(back)) = (port("frontendPort"), port("backendPort")) else {
+            continue;
+        };
+        if !public.contains(&at(rule, "properties.frontendIPConfiguration.id")) {
+            continue;
+        }
+        let pool = pools.get(&at(rule, "properties.backendAddressPool.id"));
+        let single = interface(&at(rule, "properties.backendIPConfiguration.id"));
+        let members = pool.into_iter().flatten().chain(&single);
+        for member in members.take(MOST_MEMBERS) {
+            forwards.push(format!("{front} {member} {back}"));
+        }
+        if forwards.len() > MOST_MEMBERS {
+            return Err(format!("passes on to more than {MOST_MEMBERS} places"));
+        }
+    }
+    for forward in &forwards {
+        fact(records, id, "is-public", "1");
+        fact(records, id, "forwards", forward);
+    }
+    Ok(())
+}
+
 /// Inbound rules for the whole internet; the default is to deny.
-fn firewall(id: &str, value: &Value, records: &mut Records) {
+fn firewall(id: &str, value: &Value, records: &mut Records) -> Result<(), String> {
     for rule in list(value, "properties.securityRules") {
         let at = |path: &str| deep_text(rule, path);
         let one_or_many = |one: &str, many: &str| -> Vec<String> {
@@ -171,21 +261,39 @@ fn firewall(id: &str, value: &Value, records: &mut Records) {
         let Some(protocol) = protocol(at("properties.protocol")) else {
             continue;
         };
-        let priority = super::json::number(rule.pointer("/properties/priority")).unwrap_or(4096);
+        let priority = number(rule.pointer("/properties/priority")).unwrap_or(4096);
         let ranges = one_or_many(
             "properties.destinationPortRange",
             "properties.destinationPortRanges",
         );
+        // A rule for the interfaces of a group is one of a firewall that only they have.
+        let groups = list(rule, "properties.destinationApplicationSecurityGroups");
+        let mut walls: Vec<String> = groups
+            .iter()
+            .map(|group| format!("{id}#{}", text(group, "id")))
+            .collect();
+        if walls.is_empty() {
+            walls.push(id.to_owned());
+        }
+        let pairs = ranges.len().saturating_mul(walls.len());
+        if records.len().saturating_add(pairs) > MOST_MEMBERS {
+            return Err(format!(
+                "more than {MOST_MEMBERS} pairs of ports and groups"
+            ));
+        }
         for ports in ranges.iter().filter_map(|range| ports(range)) {
-            records.push(Record::Rule {
-                firewall: id.to_owned(),
-                priority,
-                allow: at("properties.access").eq_ignore_ascii_case("allow"),
-                protocol,
-                ports,
-            });
+            for firewall in &walls {
+                records.push(Record::Rule {
+                    firewall: firewall.clone(),
+                    priority,
+                    allow: at("properties.access").eq_ignore_ascii_case("allow"),
+                    protocol,
+                    ports,
+                });
+            }
         }
     }
     // Even a firewall without a rule closes what it stands before.
     fact(records, id, "is-firewall", "1");
+    Ok(())
 }

@@ -2,12 +2,26 @@
 
 use serde_json::Value;
 
-use super::json::{deep_text, is_anywhere, list, need, number, ports, protocol, text};
+use super::json::{
+    MOST_MEMBERS, deep_text, is_anywhere, list, need, number, ports, protocol, text,
+};
 use super::{Records, ssh};
 use crate::case::record::{Asset, Record};
 
 /// Confidence in a key of the metadata: the guest agent writes it into `authorized_keys`.
 const METADATA: u8 = 85;
+/// Roles that give the content of a bucket away.
+const STORAGE_ROLES: &[&str] = &[
+    "roles/storage.admin",
+    "roles/storage.objectAdmin",
+    "roles/storage.objectUser",
+    "roles/storage.objectViewer",
+    "roles/storage.legacyBucketOwner",
+    "roles/storage.legacyBucketReader",
+    "roles/storage.legacyBucketWriter",
+    "roles/storage.legacyObjectOwner",
+    "roles/storage.legacyObjectReader",
+];
 /// Priority of a rule that has none.
 const DEFAULT_PRIORITY: i64 = 1000;
 
@@ -15,14 +29,34 @@ const DEFAULT_PRIORITY: i64 = 1000;
 pub(super) fn resource(value: &Value, records: &mut Records) -> Result<(), String> {
     let name = need(value, "name")?;
     let data = value.pointer("/resource/data").unwrap_or(&Value::Null);
+    // `--content-type=iam-policy` writes lines of its own.
+    for binding in list(value, "iamPolicy.bindings") {
+        let role = text(binding, "role");
+        if STORAGE_ROLES.contains(&role) {
+            for member in list(binding, "members").iter().filter_map(Value::as_str) {
+                if let Some(account) = member.strip_prefix("serviceAccount:") {
+                    fact(records, account, "may-use", name);
+                }
+            }
+        }
+    }
     match text(value, "assetType") {
-        "compute.googleapis.com/Instance" => machine(name, data, records),
+        "compute.googleapis.com/Instance" => return machine(name, data, records),
         "compute.googleapis.com/Project" => {
             let keys = keys_of(list(data, "commonInstanceMetadata.items"));
             accept(&format!("gcp-project:{}", project_of(name)), &keys, records);
         }
-        "compute.googleapis.com/Firewall" => firewall(data, records),
-        "storage.googleapis.com/Bucket" => {
+        "compute.googleapis.com/Firewall" => return firewall(data, records),
+        "compute.googleapis.com/ForwardingRule" | "compute.googleapis.com/GlobalForwardingRule" => {
+            forward(name, data, records);
+        }
+        "compute.googleapis.com/TargetPool" => {
+            for instance in list(data, "instances").iter().filter_map(Value::as_str) {
+                let target = format!("//compute.googleapis.com/{} 0", network_of(instance));
+                fact(records, &network_of(name), "target", &target);
+            }
+        }
+        "storage.googleapis.com/Bucket" if !data.is_null() => {
             let bucket = name.rsplit('/').next().unwrap_or(name);
             records.push(Record::Asset(asset(name, "storage", "gcp.bucket", data)));
             fact(records, name, "name", &format!("gcs:{bucket}"));
@@ -88,15 +122,22 @@ fn fact(records: &mut Records, subject: &str, kind: &'static str, object: &str) 
     });
 }
 
-fn machine(name: &str, data: &Value, records: &mut Records) {
+fn machine(name: &str, data: &Value, records: &mut Records) -> Result<(), String> {
     let interfaces = list(data, "networkInterfaces");
+    let picked = list(data, "tags.items")
+        .len()
+        .saturating_add(list(data, "serviceAccounts").len());
+    if interfaces.len().saturating_mul(picked) > MOST_MEMBERS {
+        return Err(format!("more than {MOST_MEMBERS} tags of networks"));
+    }
     let network = interfaces
         .first()
         .map_or("", |first| text(first, "network"));
     let status = text(data, "status");
     records.push(Record::Asset(Asset {
         network: network_of(network),
-        stopped: !matches!(status, "" | "RUNNING" | "PROVISIONING" | "STAGING"),
+        running: (!status.is_empty())
+            .then_some(matches!(status, "RUNNING" | "PROVISIONING" | "STAGING")),
         ..asset(name, "vm", "gcp.vm", data)
     }));
     for interface in interfaces {
@@ -122,6 +163,12 @@ fn machine(name: &str, data: &Value, records: &mut Records) {
             }
         }
     }
+    for account in list(data, "serviceAccounts") {
+        let email = text(account, "email");
+        if !email.is_empty() {
+            fact(records, name, "identity", email);
+        }
+    }
     let items = list(data, "metadata.items");
     accept(name, &keys_of(items), records);
     let blocks = items.iter().any(|item| {
@@ -132,6 +179,7 @@ fn machine(name: &str, data: &Value, records: &mut Records) {
         let project = format!("gcp-project:{}", project_of(name));
         fact(records, name, "key-pair", &project);
     }
+    Ok(())
 }
 
 /// Login and key of each line of `ssh-keys`.
@@ -160,7 +208,25 @@ fn accept(subject: &str, keys: &[(String, String)], records: &mut Records) {
     }
 }
 
-fn firewall(data: &Value, records: &mut Records) {
+/// A rule of a load balancer: only an external one is reached from outside. Without a target pool,
+/// which lists machines, what lies behind is not known.
+fn forward(name: &str, data: &Value, records: &mut Records) {
+    let scheme = text(data, "loadBalancingScheme");
+    let target = text(data, "target");
+    if !matches!(scheme, "" | "EXTERNAL") || target.is_empty() {
+        return;
+    }
+    fact(records, name, "is-public", "1");
+    let several = list(data, "ports").iter().filter_map(Value::as_str);
+    for ports in std::iter::once(text(data, "portRange")).chain(several) {
+        if !ports.is_empty() {
+            let forward = format!("{ports} {} 0", network_of(target));
+            fact(records, name, "forwards", &forward);
+        }
+    }
+}
+
+fn firewall(data: &Value, records: &mut Records) -> Result<(), String> {
     let disabled = data.get("disabled").and_then(Value::as_bool) == Some(true);
     let sources = list(data, "sourceRanges").iter().filter_map(Value::as_str);
     // Without a source of any kind the rule is for everybody.
@@ -169,7 +235,7 @@ fn firewall(data: &Value, records: &mut Records) {
             && list(data, "sourceTags").is_empty()
             && list(data, "sourceServiceAccounts").is_empty());
     if disabled || text(data, "direction").eq_ignore_ascii_case("egress") || !anywhere {
-        return;
+        return Ok(());
     }
     let network = network_of(text(data, "network"));
     let targets = list(data, "targetTags")
@@ -191,6 +257,15 @@ fn firewall(data: &Value, records: &mut Records) {
                 .filter_map(Value::as_str)
                 .collect();
             let ranges = if ranges.is_empty() { vec!["*"] } else { ranges };
+            if records
+                .len()
+                .saturating_add(ranges.len().saturating_mul(groups.len()))
+                > MOST_MEMBERS
+            {
+                return Err(format!(
+                    "more than {MOST_MEMBERS} pairs of ports and targets"
+                ));
+            }
             for range in ranges.into_iter().filter_map(ports) {
                 for group in &groups {
                     records.push(Record::Rule {
@@ -204,4 +279,5 @@ fn firewall(data: &Value, records: &mut Records) {
             }
         }
     }
+    Ok(())
 }

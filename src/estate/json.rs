@@ -2,6 +2,9 @@
 
 use serde_json::Value;
 
+/// Most pairs that one row may mean by writing two lists: rules and members, groups and ports.
+pub(super) const MOST_MEMBERS: usize = 100_000;
+
 /// The text of a field; empty if there is none.
 pub(super) fn text<'v>(value: &'v Value, name: &str) -> &'v str {
     value.get(name).and_then(Value::as_str).unwrap_or("")

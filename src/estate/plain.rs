@@ -1,7 +1,9 @@
 //! Lists for spreadsheets: `assets.csv` and `images.csv`.
 
-use super::Records;
+use std::io::{self, BufRead};
+
 use super::json::severity;
+use super::{Records, rows};
 use crate::case::record::{Asset, Record};
 
 /// Words in tags that mark what holds the data one must not lose.
@@ -23,45 +25,87 @@ pub(super) fn is_sensitive(tags: &str) -> bool {
         .any(|word| SENSITIVE.contains(&word))
 }
 
+/// Longest row; an open quote swallows no more than this.
+const LONGEST: usize = 1 << 20;
+
+/// A row with its line: its cells, or why it cannot be read.
+type Row = (usize, Result<Vec<String>, String>);
+
 /// The rows of a CSV text (RFC 4180) with their lines. Separators and line breaks inside quotes
 /// belong to the cell.
-pub(super) fn lines(text: &str) -> impl Iterator<Item = (usize, Vec<String>)> + '_ {
-    let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut line = 1_usize;
-    std::iter::from_fn(move || {
+pub(super) struct Lines<R> {
+    input: R,
+    line: usize,
+    row: Vec<u8>,
+    more: Vec<u8>,
+}
+
+impl<R: BufRead> Lines<R> {
+    pub(super) fn new(input: R) -> Self {
+        Self {
+            input,
+            line: 0,
+            row: Vec::new(),
+            more: Vec::new(),
+        }
+    }
+
+    /// The next row that is not empty; why it cannot be read if it is too long.
+    pub(super) fn next(&mut self) -> io::Result<Option<Row>> {
         loop {
-            if rest.is_empty() {
-                return None;
+            let Some(mut whole) = rows::line(&mut self.input, &mut self.row, LONGEST)? else {
+                return Ok(None);
+            };
+            self.line = self.line.saturating_add(1);
+            let start = self.line;
+            let is_odd = |text: &[u8]| memchr::memchr_iter(b'"', text).count() % 2 == 1;
+            let mut open = is_odd(&self.row);
+            while whole && open {
+                let room = LONGEST.saturating_sub(self.row.len());
+                let Some(all) = rows::line(&mut self.input, &mut self.more, room)? else {
+                    break;
+                };
+                self.line = self.line.saturating_add(1);
+                whole = all && room > 0;
+                open ^= is_odd(&self.more);
+                self.row.push(b'\n');
+                self.row.extend_from_slice(&self.more);
             }
-            let (mut cells, mut cell, mut quoted) = (Vec::new(), String::new(), false);
-            let (start, mut end) = (line, rest.len());
-            let mut letters = rest.char_indices().peekable();
-            while let Some((at, letter)) = letters.next() {
-                if letter == '\n' {
-                    line = line.saturating_add(1);
-                }
-                match letter {
-                    '"' if quoted && letters.peek().is_some_and(|(_, next)| *next == '"') => {
-                        letters.next();
-                        cell.push('"');
-                    }
-                    '"' => quoted = !quoted,
-                    ',' if !quoted => cells.push(std::mem::take(&mut cell)),
-                    '\n' if !quoted => {
-                        end = at.saturating_add(1);
-                        break;
-                    }
-                    letter => cell.push(letter),
-                }
+            if !whole {
+                let why = super::too_long(LONGEST);
+                return Ok(Some((start, Err(why))));
             }
-            rest = rest.get(end..).unwrap_or("");
-            cells.push(cell);
-            let cells: Vec<String> = cells.iter().map(|cell| cell.trim().to_owned()).collect();
+            let cells = cells(&String::from_utf8_lossy(&self.row));
             if cells.iter().any(|cell| !cell.is_empty()) {
-                return Some((start, cells));
+                return Ok(Some((start, Ok(cells))));
             }
         }
-    })
+    }
+}
+
+fn cells(row: &str) -> Vec<String> {
+    let (mut cells, mut cell, mut quoted) = (Vec::new(), String::new(), false);
+    let row = row.strip_prefix('\u{feff}').unwrap_or(row);
+    let mut letters = row.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '"' if quoted && letters.peek() == Some(&'"') => {
+                letters.next();
+                cell.push('"');
+            }
+            '"' => quoted = !quoted,
+            ',' if !quoted => cells.push(std::mem::take(&mut cell)),
+            letter => cell.push(letter),
+        }
+    }
+    cells.push(cell);
+    cells.iter().map(|cell| cell.trim().to_owned()).collect()
+}
+
+/// Whether rows under these names mean anything.
+pub(super) fn is_heading(names: &[String]) -> bool {
+    let has = |name: &str| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+    has("uid") || (has("image") && has("asset_uid"))
 }
 
 /// Reads one row under its heading.
@@ -97,9 +141,6 @@ pub(super) fn row(
         });
         return Ok(());
     }
-    if !has("uid") {
-        return Err("neither a column `uid` nor `image` and `asset_uid`".to_owned());
-    }
     let uid = cell("uid");
     if uid.is_empty() {
         return Err("an empty uid".to_owned());
@@ -129,7 +170,7 @@ pub(super) fn row(
         exposed: truth(cell("exposed")),
         vulnerable: level,
         sensitive: truth(cell("sensitive")) == Some(true),
-        stopped: truth(cell("running")) == Some(false),
+        running: truth(cell("running")),
         ..Asset::default()
     }));
     for host in cell("host").split(';').filter(|host| !host.is_empty()) {
@@ -148,7 +189,12 @@ mod tests {
 
     #[test]
     fn quotes_hold_separators_and_line_breaks() {
-        let rows: Vec<_> = lines("a,b\r\n\"x, \"\"y\"\"\nz\",2\n\n3,4").collect();
+        let text = "\u{feff}a,b\r\n\"x, \"\"y\"\"\nz\",2\n\n3,4";
+        let mut lines = Lines::new(text.as_bytes());
+        let mut rows = Vec::new();
+        while let Some((line, cells)) = lines.next().unwrap() {
+            rows.push((line, cells.unwrap()));
+        }
         let row = |line, cells: [&str; 2]| (line, cells.map(str::to_owned).to_vec());
         assert_eq!(rows[0], row(1, ["a", "b"]));
         assert_eq!(rows[1], row(2, ["x, \"y\"\nz", "2"]));

@@ -18,6 +18,15 @@ pub struct Unreadable {
     pub end: u64,
 }
 
+/// Bytes of an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    /// The first one.
+    pub start: u64,
+    /// The first one after it.
+    pub end: u64,
+}
+
 /// Name and hash of what was looked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rules {
@@ -52,6 +61,9 @@ pub struct Summary {
     pub version: String,
     /// Whether every byte asked for was read and searched.
     pub complete: bool,
+    /// The bytes of each input that were asked for, if not all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<Span>,
     /// The inputs as the user named them.
     pub inputs: Vec<String>,
     /// Files and images opened.

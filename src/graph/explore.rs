@@ -15,6 +15,7 @@
 //!
 //! Values never become part of the SQL: they are bound. Names come from fixed tables.
 
+mod link;
 mod parse;
 
 use rusqlite::{Connection, params_from_iter};
@@ -99,6 +100,8 @@ pub struct Compiled {
 /// # Errors
 /// When the text is no query; the message says where and what was expected.
 pub fn compile(text: &str) -> Result<Compiled, CaseError> {
+    let linked = link::read(text)?;
+    let text = linked.as_deref().unwrap_or(text);
     let query = parse::query(text).map_err(CaseError::Request)?;
     let mut values = Vec::new();
     let mut stages = Vec::new();
@@ -106,88 +109,112 @@ pub fn compile(text: &str) -> Result<Compiled, CaseError> {
     let first = query.nodes.first();
     let first = first.ok_or_else(|| CaseError::Request("the query names no node".to_owned()))?;
     stages.push(format!(
-        "q0 AS (SELECT n0.id AS n0 FROM {} n0 WHERE {})",
+        "q0 AS (SELECT n0.id AS n0, {} FROM {} n0 WHERE {})",
+        own_columns(first, 0, "n0").join(", "),
         table(first),
         conditions(first, "n0", &mut values)?
     ));
+    // Every stage hands on the columns of those before it: the ids, and what is shown.
+    let mut kept = vec!["n0".to_owned()];
+    kept.extend(names(&own_columns(first, 0, "n0")));
+    let mut last = 0;
     for (at, edge) in query.edges.iter().enumerate() {
         let (Some(from), Some(to)) = (query.nodes.get(at), query.nodes.get(at + 1)) else {
             break;
         };
+        check(edge, from, to)?;
+        let (before, own) = (format!("q{last}"), format!("q{}", at + 1));
         let (old, new) = (format!("n{at}"), format!("n{}", at + 1));
-        let kept: Vec<String> = (0..=at).map(|n| format!("n{n}")).collect();
-        let kept_of = |stage: &str| -> String {
+        let of = |stage: &str| -> String {
             let columns: Vec<String> = kept
                 .iter()
                 .map(|column| format!("{stage}.{column}"))
                 .collect();
             columns.join(", ")
         };
-        let (own, columns) = (format!("q{}", at + 1), kept.join(", "));
-        let before = format!("q{at}");
-        let joined = match edge {
-            Edge::Has => format!(
-                "{own} AS (SELECT {}, f.secret_id AS {new} FROM {before}
+        let shown = own_columns(to, at + 1, "t");
+        let columns = shown.join(", ");
+        let mut added = Vec::new();
+        let holder = at.checked_sub(1);
+        let secret = holder.and_then(|holder| Some((holder, query.nodes.get(at)?)));
+        let live = format!(
+            "l.confidence >= {} AND (l.expires IS NULL OR l.expires > unixepoch())",
+            super::THRESHOLD
+        );
+        let joined = match (edge, secret) {
+            // What opens something is read from where both edges lie together.
+            (Edge::Has, _) if at < query.edges.len() - 1 => continue,
+            (Edge::Has, _) => format!(
+                "{own} AS (SELECT {}, f.secret_id AS {new}, {columns} FROM {before}
                  CROSS JOIN finding f ON f.asset_id = {before}.{old} AND f.status = 'open'
                  CROSS JOIN secret t ON t.id = f.secret_id WHERE {})",
-                kept_of(&before),
+                of(&before),
                 conditions(to, "t", &mut values)?
             ),
-            Edge::Opens { most, .. } if *most > 1 && at > 0 => {
-                recursive = true;
-                let (Edge::Opens { least, most }, holder) = (edge, format!("n{}", at - 1)) else {
-                    break;
+            (Edge::Opens { least, most }, Some((holder, secret))) => {
+                added.push(old.clone());
+                let filtered = if secret.filters.is_empty() {
+                    String::new()
+                } else {
+                    format!(
+                        "CROSS JOIN secret s ON s.id = l.secret_id AND {}",
+                        conditions(secret, "s", &mut values)?
+                    )
                 };
-                format!(
-                    "r{at}({columns}, node, depth) AS (
-                         SELECT {}, l.dst, 1 FROM {before}
-                         CROSS JOIN lateral l ON l.src = {before}.{holder} AND l.secret_id = {before}.{old}
-                         WHERE l.confidence >= {threshold} AND (l.expires IS NULL OR l.expires > unixepoch())
-                         UNION SELECT {}, l.dst, r.depth + 1 FROM r{at} r
-                         CROSS JOIN lateral l ON l.src = r.node
-                         WHERE r.depth < {most} AND l.confidence >= {threshold}
-                           AND l.dst <> r.{holder} AND (l.expires IS NULL OR l.expires > unixepoch())),
-                     {own} AS (SELECT DISTINCT {}, r.node AS {new} FROM r{at} r
-                         CROSS JOIN asset t ON t.id = r.node WHERE r.depth >= {least} AND {})",
-                    kept_of(&before),
-                    kept_of("r"),
-                    kept_of("r"),
-                    conditions(to, "t", &mut values)?,
-                    threshold = super::THRESHOLD,
-                )
+                let first = format!(
+                    "FROM {before} CROSS JOIN lateral l ON l.src = {before}.n{holder} {filtered}"
+                );
+                let wanted = conditions(to, "t", &mut values)?;
+                if *most == 1 {
+                    let hop: Vec<String> = LATERAL
+                        .iter()
+                        .map(|(name, column)| format!("{column} AS s{at}_{name}"))
+                        .collect();
+                    added.extend(names(&hop));
+                    format!(
+                        "{own} AS (SELECT {}, l.secret_id AS {old}, {}, l.dst AS {new}, {columns} {first}
+                         CROSS JOIN asset t ON t.id = l.dst WHERE {live} AND {wanted})",
+                        of(&before),
+                        hop.join(", ")
+                    )
+                } else {
+                    recursive = true;
+                    let all = [&kept[..], &added[..]].concat();
+                    let (all, again) = (all.join(", "), all.join(", r."));
+                    format!(
+                        "r{at}({all}, node, depth) AS (
+                             SELECT {}, l.secret_id, l.dst, 1 {first} WHERE {live}
+                             UNION SELECT r.{again}, l.dst, r.depth + 1 FROM r{at} r
+                             CROSS JOIN lateral l ON l.src = r.node
+                             WHERE r.depth < {most} AND l.dst <> r.n{holder} AND {live}),
+                         {own} AS (SELECT DISTINCT r.{again}, r.node AS {new}, {columns} FROM r{at} r
+                             CROSS JOIN asset t ON t.id = r.node WHERE r.depth >= {least} AND {wanted})",
+                        of(&before)
+                    )
+                }
             }
-            Edge::Opens { .. } if at > 0 => format!(
-                "{own} AS (SELECT {}, l.dst AS {new} FROM {before}
-                 CROSS JOIN lateral l ON l.src = {before}.n{} AND l.secret_id = {before}.{old}
-                 CROSS JOIN asset t ON t.id = l.dst
-                 WHERE l.confidence >= {} AND (l.expires IS NULL OR l.expires > unixepoch()) AND {})",
-                kept_of(&before),
-                at - 1,
+            (Edge::Opens { most: 1, .. }, None) => format!(
+                "{own} AS (SELECT {}, a.asset_id AS {new}, {columns} FROM {before}
+                 CROSS JOIN auth a ON a.secret_id = {before}.{old} AND a.confidence >= {}
+                 CROSS JOIN asset t ON t.id = a.asset_id WHERE {})",
+                of(&before),
                 super::THRESHOLD,
                 conditions(to, "t", &mut values)?
             ),
-            Edge::Opens { most, .. } => {
-                if *most > 1 {
-                    return Err(CaseError::Request(
-                        "several hops need a machine that holds the secret: find vm -has-> secret -opens{1..3}-> vm"
-                            .to_owned(),
-                    ));
-                }
-                format!(
-                    "{own} AS (SELECT {}, a.asset_id AS {new} FROM {before}
-                     CROSS JOIN auth a ON a.secret_id = {before}.{old} AND a.confidence >= {}
-                     CROSS JOIN asset t ON t.id = a.asset_id WHERE {})",
-                    kept_of(&before),
-                    super::THRESHOLD,
-                    conditions(to, "t", &mut values)?
-                )
+            (Edge::Opens { .. }, None) => {
+                return Err(CaseError::Request(
+                    "several hops need a machine that holds the secret: find vm -has-> secret -opens{1..3}-> vm"
+                        .to_owned(),
+                ));
             }
         };
-        check(edge, from, to)?;
+        kept.extend(added);
+        kept.push(new);
+        kept.extend(names(&shown));
+        last = at + 1;
         stages.push(joined);
     }
-    let last = query.edges.len();
-    let (columns, joins) = shown(&query);
+    let (columns, joins) = shown(&query, last);
     let sql = format!(
         "WITH {}{} SELECT {} FROM q{last} {}",
         if recursive { "RECURSIVE " } else { "" },
@@ -200,6 +227,36 @@ pub fn compile(text: &str) -> Result<Compiled, CaseError> {
         values,
         limit: query.limit,
     })
+}
+
+/// What the table `lateral` knows of a secret that it needs one hop for, under the names of the
+/// answer's columns.
+const LATERAL: [(&str, &str); 5] = [
+    ("type", "l.type"),
+    ("preview", "l.preview"),
+    ("fingerprint", "l.fingerprint"),
+    ("location", "l.location"),
+    (
+        "evidence",
+        "l.how || ' ' || l.confidence || ': ' || l.evidence",
+    ),
+];
+
+/// What is shown of a node of its own row.
+fn own_columns(node: &Node, at: usize, alias: &str) -> Vec<String> {
+    let columns: &[&str] = if node.kind == Kind::Secret {
+        &["type", "preview", "fingerprint"]
+    } else {
+        &["uid"]
+    };
+    let named = |column: &&str| format!("{alias}.{column} AS s{at}_{column}");
+    columns.iter().map(named).collect()
+}
+
+/// The names under which columns are handed on.
+fn names(columns: &[String]) -> Vec<String> {
+    let name = |column: &String| column.rsplit(' ').next().unwrap_or_default().to_owned();
+    columns.iter().map(name).collect()
 }
 
 /// An asset has, a secret opens.
@@ -226,52 +283,53 @@ fn table(node: &Node) -> &'static str {
 }
 
 /// The columns of every node, and where each secret lies.
-fn shown(query: &Query) -> (Vec<String>, Vec<String>) {
-    let last = query.edges.len();
+fn shown(query: &Query, last: usize) -> (Vec<String>, Vec<String>) {
     let (mut columns, mut joins) = (Vec::new(), Vec::new());
     for (at, node) in query.nodes.iter().enumerate() {
-        joins.push(format!(
-            "CROSS JOIN {} d{at} ON d{at}.id = q{last}.n{at}",
-            table(node)
-        ));
         let suffix = if at == 0 {
             String::new()
         } else {
             format!("_{}", at + 1)
         };
         if node.kind != Kind::Secret {
-            columns.push(format!("d{at}.uid AS {}{suffix}", node.kind.name()));
+            columns.push(format!("q{last}.s{at}_uid AS {}{suffix}", node.kind.name()));
             continue;
         }
-        for column in ["type", "preview", "fingerprint"] {
-            columns.push(format!("d{at}.{column} AS secret{suffix}_{column}"));
-        }
-        let place = "coalesce(nullif(l.path, '') || coalesce('#' || l.pointer, ''), l.pointer, '') || ' at ' || l.offset";
-        match query.edges.get(at) {
-            // The edge knows its evidence.
-            Some(Edge::Opens { most: 1, .. }) if at > 0 => {
-                joins.push(format!(
-                    "CROSS JOIN lateral e{at} ON e{at}.src = q{last}.n{} AND e{at}.dst = q{last}.n{}
-                     AND e{at}.secret_id = q{last}.n{at}",
-                    at - 1,
-                    at + 1
-                ));
-                columns.push(format!(
-                    "(SELECT {place} FROM location l WHERE l.id = e{at}.place) AS secret{suffix}_location"
-                ));
-                columns.push(format!(
-                    "e{at}.how || ' ' || e{at}.confidence || ': ' || (SELECT evidence FROM auth
-                      WHERE secret_id = e{at}.secret_id AND asset_id = e{at}.dst AND how = e{at}.how)
-                     AS evidence{suffix}"
-                ));
+        let (many, next) = (at > 0, query.edges.get(at));
+        if let (true, Some(Edge::Opens { most: 1, .. })) = (many, next) {
+            for (name, _) in LATERAL {
+                let title = match name {
+                    "evidence" => format!("evidence{suffix}"),
+                    _ => format!("secret{suffix}_{name}"),
+                };
+                columns.push(format!("q{last}.s{at}_{name} AS {title}"));
             }
-            _ if at > 0 => columns.push(format!(
-                "(SELECT {place} FROM finding f JOIN location l ON l.finding_id = f.id AND l.gone = 0
+            continue;
+        }
+        // Over several hops the ways are told apart by as little as can be.
+        let over_several = many && next.is_some();
+        if over_several {
+            joins.push(format!(
+                "CROSS JOIN secret d{at} ON d{at}.id = q{last}.n{at}"
+            ));
+        }
+        for column in ["type", "preview", "fingerprint"] {
+            let from = if over_several {
+                format!("d{at}.{column}")
+            } else {
+                format!("q{last}.s{at}_{column}")
+            };
+            columns.push(format!("{from} AS secret{suffix}_{column}"));
+        }
+        if many {
+            columns.push(format!(
+                "(SELECT coalesce(nullif(l.path, '') || coalesce('#' || l.pointer, ''), l.pointer, '')
+                      || ' at ' || l.offset
+                  FROM finding f JOIN location l ON l.finding_id = f.id AND l.gone = 0
                   WHERE f.asset_id = q{last}.n{} AND f.secret_id = q{last}.n{at} LIMIT 1)
                  AS secret{suffix}_location",
                 at - 1
-            )),
-            _ => {}
+            ));
         }
     }
     (columns, joins)
@@ -363,6 +421,15 @@ fn level(name: &str, value: &str) -> String {
             .position(|known| *known == value)
             .map_or_else(|| value.to_owned(), |level| level.to_string()),
     }
+}
+
+/// A query as a link that [`run`] takes in its place.
+///
+/// # Errors
+/// When the text is no query.
+pub fn link(text: &str) -> Result<String, CaseError> {
+    compile(text)?;
+    Ok(link::write(text))
 }
 
 /// Runs a query; `limit` holds where the query does not say less.

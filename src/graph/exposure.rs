@@ -3,13 +3,20 @@
 //! - Azure: a packet must pass the network security group of the subnet and that of the interface,
 //!   where there is one; rules are tried by priority, and what none allows is denied. Without any
 //!   group an address of the SKU Basic is open and one of the SKU Standard closed.
-//! - AWS: security groups only allow, and one that does is enough.
+//!   A rule for an application security group concerns the interfaces in it.
+//! - AWS: security groups only allow, and one that does is enough; the network ACL of the subnet,
+//!   where it is known, must let in too.
 //! - GCP: the rules of the network that pick the machine, by priority; of equal ones a denial wins.
+//!
+//! What a public load balancer passes on comes in by the port of the machine. In Azure and GCP the
+//! packet keeps its source, so that the machine's firewalls judge it as they judge the internet's;
+//! in AWS it comes from the balancer, which the machine's security group is taken to let in.
 
 use std::collections::HashMap;
 
 use rusqlite::{Transaction, params};
 
+use super::forward::forwarded;
 use crate::case::CaseError;
 
 /// Number of ports.
@@ -27,11 +34,26 @@ struct Rule {
     last: u32,
 }
 
+/// First and last port.
+pub(super) type Range = (u32, u32);
+
 /// Ports as disjoint ascending ranges, last ones included.
-type Ports = Vec<(u32, u32)>;
+type Ports = Vec<Range>;
 
 /// The open ports of TCP and of UDP.
 type Open = [Ports; 2];
+
+/// The rules of each firewall.
+#[derive(Default)]
+pub(super) struct Firewalls(HashMap<String, Vec<Rule>>);
+
+impl Firewalls {
+    /// Whether these, taken as one, let in all of these ports over TCP.
+    pub(super) fn let_in(&self, names: &[String], ports: Range) -> bool {
+        let [tcp, _] = decide(self, names.iter());
+        minus(&vec![ports], &tcp).is_empty()
+    }
+}
 
 pub(super) fn compute(transaction: &Transaction<'_>) -> Result<(), CaseError> {
     transaction.execute(
@@ -39,7 +61,7 @@ pub(super) fn compute(transaction: &Transaction<'_>) -> Result<(), CaseError> {
          WHERE ports <> '' OR exposed <> (coalesce(given_exposed, 0) AND running)",
         [],
     )?;
-    let mut firewalls: HashMap<String, Vec<Rule>> = HashMap::new();
+    let mut firewalls = Firewalls::default();
     let mut statement = transaction
         .prepare("SELECT DISTINCT firewall, priority, allow, protocol, first, last FROM rule")?;
     let mut rows = statement.query([])?;
@@ -52,13 +74,14 @@ pub(super) fn compute(transaction: &Transaction<'_>) -> Result<(), CaseError> {
             first: row.get(4)?,
             last: row.get(5)?,
         };
-        firewalls.entry(row.get(0)?).or_default().push(rule);
+        firewalls.0.entry(row.get(0)?).or_default().push(rule);
     }
     drop(rows);
     let mut facts: HashMap<(String, String), Vec<String>> = HashMap::new();
     let mut statement = transaction.prepare(
         "SELECT DISTINCT subject, kind, object FROM fact WHERE kind IN
-         ('network-interface', 'public-address', 'firewall', 'subnet', 'open-by-default')",
+         ('network-interface', 'public-address', 'firewall', 'subnet', 'open-by-default',
+          'application-group')",
     )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -71,6 +94,32 @@ pub(super) fn compute(transaction: &Transaction<'_>) -> Result<(), CaseError> {
     let of = |subject: &str, kind: &str| -> &[String] {
         let found = facts.get(&(subject.to_owned(), kind.to_owned()));
         found.map_or(&[], Vec::as_slice)
+    };
+    let forwarded = forwarded(transaction, &firewalls)?;
+    // What the firewalls before an interface let in from the internet.
+    let passing = |cloud: &str, interface: &str, by_default: bool| {
+        let subnets = of(interface, "subnet").iter();
+        let outer: Vec<&String> = subnets.flat_map(|subnet| of(subnet, "firewall")).collect();
+        let inner = of(interface, "firewall");
+        if cloud != "azure" {
+            let passed = decide(&firewalls, inner.iter());
+            return if outer.is_empty() {
+                passed
+            } else {
+                both(&passed, &decide(&firewalls, outer.into_iter()))
+            };
+        }
+        let with_groups = |walls: Vec<&String>| -> Vec<String> {
+            let groups = of(interface, "application-group");
+            let picked = walls
+                .iter()
+                .flat_map(|wall| groups.iter().map(move |group| format!("{wall}#{group}")));
+            let mut all: Vec<String> = picked.collect();
+            all.extend(walls.into_iter().cloned());
+            all
+        };
+        let layers = [outer, inner.iter().collect()].map(with_groups);
+        layered(&firewalls, &layers, by_default)
     };
     let mut machines = transaction
         .prepare("SELECT id, uid, cloud FROM asset WHERE kind = 'vm' AND running = 1")?;
@@ -85,25 +134,27 @@ pub(super) fn compute(transaction: &Transaction<'_>) -> Result<(), CaseError> {
             several => several,
         };
         let mut open = Open::default();
-        for interface in interfaces {
-            let addresses = of(interface, "public-address");
-            if addresses.is_empty() {
-                continue;
-            }
-            let reached = if cloud == "azure" {
-                let subnets = of(interface, "subnet").iter();
-                let outer = subnets.flat_map(|subnet| of(subnet, "firewall")).collect();
-                let layers = [outer, of(interface, "firewall").iter().collect::<Vec<_>>()];
-                let by_default = addresses
-                    .iter()
-                    .any(|address| !of(address, "open-by-default").is_empty());
-                layered(&firewalls, &layers, by_default)
-            } else {
-                decide(&firewalls, of(interface, "firewall").iter())
-            };
+        let mut add = |reached: Open| {
             for (all, more) in open.iter_mut().zip(reached) {
                 *all = union(all, &more);
             }
+        };
+        for interface in interfaces {
+            let addresses = of(interface, "public-address");
+            if !addresses.is_empty() {
+                let by_default = addresses
+                    .iter()
+                    .any(|address| !of(address, "open-by-default").is_empty());
+                add(passing(&cloud, interface, by_default));
+            }
+        }
+        for (interface, ports) in forwarded.get(&id).map_or(&[][..], Vec::as_slice) {
+            let only = [vec![*ports], Ports::new()];
+            add(match cloud.as_str() {
+                "aws" => only,
+                "gcp" => both(&passing(&cloud, &uid, false), &only),
+                _ => both(&passing(&cloud, interface, false), &only),
+            });
         }
         let text = shown(&open);
         if !text.is_empty() {
@@ -113,18 +164,19 @@ pub(super) fn compute(transaction: &Transaction<'_>) -> Result<(), CaseError> {
     Ok(())
 }
 
+/// What passes two firewalls.
+fn both([a_tcp, a_udp]: &Open, [b_tcp, b_udp]: &Open) -> Open {
+    [meet(a_tcp, b_tcp), meet(a_udp, b_udp)]
+}
+
 /// What passes every layer that has a firewall.
-fn layered(
-    firewalls: &HashMap<String, Vec<Rule>>,
-    layers: &[Vec<&String>],
-    by_default: bool,
-) -> Open {
+fn layered(firewalls: &Firewalls, layers: &[Vec<String>], by_default: bool) -> Open {
     let mut open: Option<Open> = None;
     for layer in layers.iter().filter(|layer| !layer.is_empty()) {
-        let passed = decide(firewalls, layer.iter().copied());
+        let passed = decide(firewalls, layer.iter());
         open = Some(match open {
             None => passed,
-            Some([tcp, udp]) => [meet(&tcp, &passed[0]), meet(&udp, &passed[1])],
+            Some(before) => both(&before, &passed),
         });
     }
     open.unwrap_or_else(|| {
@@ -138,12 +190,9 @@ fn layered(
 }
 
 /// What the rules of these firewalls, taken as one list, let in.
-fn decide<'f>(
-    firewalls: &HashMap<String, Vec<Rule>>,
-    names: impl Iterator<Item = &'f String>,
-) -> Open {
+fn decide<'f>(firewalls: &Firewalls, names: impl Iterator<Item = &'f String>) -> Open {
     let mut rules: Vec<Rule> = names
-        .filter_map(|name| firewalls.get(name))
+        .filter_map(|name| firewalls.0.get(name))
         .flatten()
         .copied()
         .collect();
@@ -241,7 +290,7 @@ mod tests {
     }
 
     fn open(rules: &[Rule]) -> String {
-        let firewalls = HashMap::from([("f".to_owned(), rules.to_vec())]);
+        let firewalls = Firewalls(HashMap::from([("f".to_owned(), rules.to_vec())]));
         shown(&decide(&firewalls, ["f".to_owned()].iter()))
     }
 
@@ -269,17 +318,21 @@ mod tests {
 
     #[test]
     fn two_layers_must_both_let_in() {
-        let firewalls = HashMap::from([
+        let firewalls = Firewalls(HashMap::from([
             ("a".to_owned(), vec![rule(1, true, 20, 25)]),
             ("b".to_owned(), vec![rule(1, true, 22, 443)]),
-        ]);
+        ]));
         let (a, b) = ("a".to_owned(), "b".to_owned());
         assert_eq!(
-            shown(&layered(&firewalls, &[vec![&a], vec![&b]], false)),
+            shown(&layered(
+                &firewalls,
+                &[vec![a.clone()], vec![b.clone()]],
+                false
+            )),
             "22-25"
         );
         assert_eq!(
-            shown(&layered(&firewalls, &[vec![], vec![&b]], false)),
+            shown(&layered(&firewalls, &[vec![], vec![b.clone()]], false)),
             "22-443"
         );
         assert_eq!(shown(&layered(&firewalls, &[vec![], vec![]], false)), "");
@@ -289,7 +342,7 @@ mod tests {
         );
         let c = "unknown".to_owned();
         assert_eq!(
-            shown(&layered(&firewalls, &[vec![], vec![&c]], true)),
+            shown(&layered(&firewalls, &[vec![], vec![c]], true)),
             "",
             "closed by default"
         );

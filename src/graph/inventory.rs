@@ -12,16 +12,12 @@ use crate::case::CaseError;
 pub fn assets(connection: &Connection, limit: usize) -> Result<Grid, CaseError> {
     grid::query(
         connection,
-        "WITH found AS (SELECT asset_id, count(*) AS open, max(s.severity) AS worst
-             FROM finding f JOIN secret s ON s.id = f.secret_id WHERE f.status = 'open'
-             GROUP BY asset_id)
-         SELECT a.uid, a.kind, a.service, a.cloud, a.name, iif(a.exposed, 'yes', 'no') AS exposed,
+        "SELECT a.uid, a.kind, a.service, a.cloud, a.name, iif(a.exposed, 'yes', 'no') AS exposed,
              a.ports, CASE a.vuln WHEN 4 THEN 'critical' WHEN 3 THEN 'high' WHEN 2 THEN 'medium'
                  WHEN 1 THEN 'low' ELSE '' END AS vulnerable,
-             iif(a.running, '', 'stopped') AS state, coalesce(found.open, 0) AS secrets,
+             iif(a.running, '', 'stopped') AS state, t.open AS secrets,
              iif(a.stub, 'named by a secret only', '') AS remark
-         FROM asset a LEFT JOIN found ON found.asset_id = a.id
-         ORDER BY secrets DESC, a.uid",
+         FROM tally t CROSS JOIN asset a ON a.id = t.asset_id ORDER BY t.open DESC, t.uid",
         [],
         limit,
     )

@@ -10,9 +10,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
-use super::recommendation::{TOP, Terms, priority};
+use super::recommendation::{Terms, priority, top};
 use crate::case::CaseError;
-use crate::case::findings::family;
 
 /// Most columns that a listing filters by.
 const MOST: usize = 6;
@@ -28,21 +27,8 @@ const VULNERABLE: &[&str] = &["none", "low", "medium", "high", "critical"];
 /// State of a place of which nothing is known, or that no file system claims to know.
 const NO_STATE: &str = "no file system";
 
-/// Under which the case keeps when it was derived last.
-const DERIVED: &str = "derived";
-
-/// The findings in the order of a list, with what a list knows of them.
-fn ranked() -> String {
-    format!(
-        "{TOP}
-         SELECT f.id, max(top.score, 0), s.severity, s.verdict,
-             coalesce((SELECT l.state FROM location l WHERE l.finding_id = f.id
-                 ORDER BY l.gone, l.state IS NOT 'allocated', l.id LIMIT 1), '{NO_STATE}'),
-             f.status, s.type, f.asset_id
-         FROM top JOIN finding f ON f.id = top.id JOIN secret s ON s.id = f.secret_id
-         ORDER BY top.score DESC, f.id"
-    )
-}
+/// Under which the case keeps when its findings were listed last.
+const LISTED: &str = "listed";
 
 /// Lists the findings again, and says that the case has changed.
 pub(super) fn compute(transaction: &Transaction<'_>) -> Result<(), CaseError> {
@@ -50,15 +36,21 @@ pub(super) fn compute(transaction: &Transaction<'_>) -> Result<(), CaseError> {
     transaction.execute(
         &format!(
             "INSERT INTO listed (finding_id, score, severity, verdict, state, status, type, asset_id)
-             {}",
-            ranked()
+             {}
+             SELECT f.id, max(top.score, 0), s.severity, s.verdict,
+                 coalesce((SELECT l.state FROM location l WHERE l.finding_id = f.id
+                     ORDER BY l.gone, l.state IS NOT 'allocated', l.id LIMIT 1), '{NO_STATE}'),
+                 f.status, s.type, f.asset_id
+             FROM top JOIN finding f ON f.id = top.id JOIN secret s ON s.id = f.secret_id
+             ORDER BY top.score DESC, f.id",
+            top()
         ),
         [i64::MAX],
     )?;
     let now = jiff::Timestamp::now().to_string();
     transaction.execute(
         "INSERT OR REPLACE INTO meta VALUES (?1, ?2)",
-        [DERIVED, &now],
+        [LISTED, &now],
     )?;
     Ok(())
 }
@@ -69,9 +61,7 @@ pub(super) fn compute(transaction: &Transaction<'_>) -> Result<(), CaseError> {
 /// When the database fails.
 pub fn stamp(connection: &Connection) -> Result<String, CaseError> {
     let mut statement = connection.prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
-    let found = statement
-        .query_row([DERIVED], |row| row.get(0))
-        .optional()?;
+    let found = statement.query_row([LISTED], |row| row.get(0)).optional()?;
     Ok(found.unwrap_or_default())
 }
 
@@ -131,30 +121,18 @@ impl Listing {
     /// # Errors
     /// When the database fails.
     pub fn findings(connection: &Connection) -> Result<Self, CaseError> {
-        // A case of an older program has no list until something is imported into it.
-        let is_listed: bool = connection.query_row(
-            "SELECT EXISTS (SELECT 1 FROM listed) OR NOT EXISTS (SELECT 1 FROM finding)",
-            [],
-            |row| row.get(0),
-        )?;
-        let sql = match is_listed {
-            true => "SELECT finding_id, score, severity, verdict, state, status, type, asset_id
-                 FROM listed ORDER BY rank"
-                .to_owned(),
-            false => ranked(),
-        };
         let mut statement = connection.prepare("SELECT id, uid FROM asset")?;
         let assets = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let assets: HashMap<i64, String> = assets.collect::<Result<_, _>>()?;
-        let mut statement = connection.prepare(&sql)?;
+        let mut statement = connection.prepare(
+            "SELECT finding_id, score, severity, verdict, state, status, type, asset_id
+             FROM listed ORDER BY rank",
+        )?;
         let mut building = Building::new(
             OF_FINDINGS,
             &[SEVERITIES, VERDICTS, &["allocated"], STATUSES, &[], &[]],
         );
-        let mut rows = match is_listed {
-            true => statement.query([])?,
-            false => statement.query([i64::MAX])?,
-        };
+        let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let severity: u8 = row.get(2)?;
             let severity = SEVERITIES
@@ -175,11 +153,8 @@ impl Listing {
     /// When the database fails.
     pub fn assets(connection: &Connection) -> Result<Self, CaseError> {
         let mut statement = connection.prepare(
-            "WITH found AS (SELECT asset_id, count(*) AS open FROM finding
-                 WHERE status = 'open' GROUP BY asset_id)
-             SELECT a.id, coalesce(found.open, 0) AS open, a.kind, a.cloud,
-                 iif(a.exposed, 'exposed', 'not exposed'), a.vuln
-             FROM asset a LEFT JOIN found ON found.asset_id = a.id ORDER BY open DESC, a.uid",
+            "SELECT a.id, t.open, a.kind, a.cloud, iif(a.exposed, 'exposed', 'not exposed'), a.vuln
+             FROM tally t CROSS JOIN asset a ON a.id = t.asset_id ORDER BY t.open DESC, t.uid",
         )?;
         let mut building = Building::new(OF_ASSETS, &[&[], &[], &[], VULNERABLE]);
         let mut rows = statement.query([])?;
@@ -333,23 +308,15 @@ fn ids(connection: &Connection, text: &str, sql: &str) -> Result<HashSet<i64>, C
 /// When there is no such finding, or the database fails.
 pub(super) fn terms(connection: &Connection, finding: i64) -> Result<(i64, String), CaseError> {
     let mut statement = connection.prepare_cached(
-        "SELECT s.type, s.severity, v.exposed, v.vuln, s.protected,
-             (s.expires IS NOT NULL AND s.expires < unixepoch()) OR s.revoked,
-             (SELECT coalesce(max(confidence), 0) FROM auth WHERE secret_id = s.id),
-             (SELECT coalesce(max(t.sensitive), 0) FROM auth a JOIN asset t ON t.id = a.asset_id
-              WHERE a.secret_id = s.id),
-             (SELECT count(*) FROM finding WHERE secret_id = s.id AND status = 'open'),
-             (SELECT coalesce(max(labels LIKE '%test-directory%'), 0) FROM location
-              WHERE finding_id = f.id),
-             (SELECT coalesce(min(coalesce(state, 'allocated') <> 'allocated'), 0) FROM location
-              WHERE finding_id = f.id)
+        "SELECT s.family, s.severity, v.exposed, v.vuln, s.protected,
+             coalesce(u.ends < unixepoch(), 0), u.best, u.sensitive, u.hosts, u.test, u.deleted
          FROM finding f JOIN secret s ON s.id = f.secret_id JOIN asset v ON v.id = f.asset_id
-         WHERE f.id = ?1",
+         JOIN urgency u ON u.finding_id = f.id WHERE f.id = ?1",
     )?;
-    let terms = statement.query_row([finding], |row| {
-        let secret_type: String = row.get(0)?;
-        Ok(Terms {
-            family: family(&secret_type),
+    let sum = statement.query_row([finding], |row| {
+        let family: String = row.get(0)?;
+        Ok(priority(&Terms {
+            family: &family,
             severity: row.get(1)?,
             exposed: row.get(2)?,
             vulnerable: row.get(3)?,
@@ -360,9 +327,9 @@ pub(super) fn terms(connection: &Connection, finding: i64) -> Result<(i64, Strin
             hosts: row.get(8)?,
             test: row.get(9)?,
             deleted: row.get(10)?,
-        })
+        }))
     })?;
-    Ok(priority(&terms))
+    Ok(sum)
 }
 
 /// A listing while its words are still in the order in which they were met.

@@ -143,20 +143,13 @@ pub fn roll_up(connection: &Connection) -> Result<Grid, CaseError> {
     for recommendation in RECOMMENDATIONS {
         let found = grid::query(
             connection,
-            "WITH own AS (SELECT a.id,
-                 (SELECT count(*) FROM finding f WHERE f.asset_id = a.id AND f.status = 'open') AS open,
-                 (SELECT max(sc.complete) FROM image i JOIN scanned d ON d.image_id = i.id
-                  JOIN scan sc ON sc.id = d.scan_id WHERE i.asset_id = a.id) AS complete
-               FROM asset a WHERE a.kind = ?1 AND a.cloud = ?2 AND a.stub = 0)
-             SELECT count(*) FILTER (WHERE open > 0),
-                 count(*) FILTER (WHERE open = 0 AND complete = 1),
-                 count(*) FILTER (WHERE open = 0 AND complete IS NOT 1),
-                 coalesce(sum(open), 0),
-                 (SELECT count(*) FROM finding f JOIN own ON own.id = f.asset_id WHERE f.status = 'fixed'),
-                 (SELECT count(*) FROM finding f JOIN own ON own.id = f.asset_id WHERE f.status = 'accepted'),
-                 (SELECT count(*) FROM finding f JOIN own ON own.id = f.asset_id
-                  WHERE f.status = 'false-positive')
-             FROM own",
+            "SELECT count(*) FILTER (WHERE t.open > 0),
+                 count(*) FILTER (WHERE t.open = 0 AND t.complete),
+                 count(*) FILTER (WHERE t.open = 0 AND NOT t.complete),
+                 coalesce(sum(t.open), 0), coalesce(sum(t.fixed), 0),
+                 coalesce(sum(t.accepted), 0), coalesce(sum(t.false_positive), 0)
+             FROM asset a CROSS JOIN tally t ON t.asset_id = a.id
+             WHERE a.kind = ?1 AND a.cloud = ?2 AND a.stub = 0",
             [recommendation.kind, recommendation.of],
             1,
         )?;
@@ -167,35 +160,16 @@ pub fn roll_up(connection: &Connection) -> Result<Grid, CaseError> {
     Ok(grid)
 }
 
-/// The `?1` most urgent findings in the table `top`, with the terms of their priority: the same sum
-/// that is shown with its terms.
-pub(super) const TOP: &str = "
-    WITH strength AS MATERIALIZED (
-        SELECT a.secret_id AS id, max(a.confidence) AS best, max(t.sensitive) AS sensitive
-        FROM auth a JOIN asset t ON t.id = a.asset_id GROUP BY a.secret_id),
-    spread AS MATERIALIZED (SELECT secret_id AS id, count(*) AS hosts FROM finding
-        WHERE status = 'open' GROUP BY secret_id),
-    all_terms AS (
-        SELECT f.id, v.exposed, v.vuln, s.protected, s.severity,
-            (s.expires IS NOT NULL AND s.expires < unixepoch()) OR s.revoked AS dead, s.family,
-            coalesce(strength.best, 0) AS best, coalesce(strength.sensitive, 0) AS sensitive,
-            coalesce(spread.hosts, 1) AS hosts,
-            (SELECT max(l.labels LIKE '%test-directory%') FROM location l
-             WHERE l.finding_id = f.id) AS test,
-            (SELECT min(coalesce(l.state, 'allocated') <> 'allocated') FROM location l
-             WHERE l.finding_id = f.id) AS deleted
-        FROM finding f JOIN secret s ON s.id = f.secret_id JOIN asset v ON v.id = f.asset_id
-        LEFT JOIN strength ON strength.id = s.id LEFT JOIN spread ON spread.id = s.id),
-    top AS MATERIALIZED (SELECT *,
-        CASE WHEN family IN ('ssh', 'cloud') THEN 40
-             WHEN family IN ('storage', 'database') THEN 35
-             WHEN severity >= 3 THEN 25 ELSE 15 END
-        + CASE WHEN best >= 85 THEN 20 WHEN best >= 50 THEN 15 ELSE 0 END
-        - 40 * dead - 25 * protected + 15 * exposed
-        + CASE vuln WHEN 4 THEN 15 WHEN 3 THEN 10 ELSE 0 END + 15 * sensitive
-        + (hosts >= 2) + (hosts >= 4) + (hosts >= 8) + (hosts >= 16) + (hosts >= 32)
-        + (hosts >= 64) + (hosts >= 128) + (hosts >= 256) + (hosts >= 512) + (hosts >= 1024) - 5 * deleted - 15 * test AS score
-        FROM all_terms ORDER BY score DESC, id LIMIT ?1)";
+/// The `?1` most urgent findings in the table `top`, with the terms of their priority that are
+/// kept: the same sum that is shown with its terms.
+pub(super) fn top() -> String {
+    format!(
+        "WITH top AS MATERIALIZED (SELECT finding_id AS id,
+             score + {DEAD} * coalesce(ends < unixepoch(), 0) AS score,
+             coalesce(ends < unixepoch(), 0) AS dead, best, sensitive, hosts, test, deleted
+         FROM urgency ORDER BY 2 DESC, 1 LIMIT ?1)"
+    )
+}
 
 /// Every finding under its recommendation with a priority whose terms are shown, the highest
 /// first. Those on other assets have an empty recommendation.
@@ -206,15 +180,16 @@ pub fn findings(connection: &Connection, limit: usize) -> Result<Grid, CaseError
     let found = grid::query(
         connection,
         &format!(
-            "{TOP}
+            "{}
              SELECT f.id, f.status, v.uid, v.kind, v.cloud, s.type, s.family, s.preview, s.fingerprint,
                  (SELECT coalesce(nullif(l.path, '') || coalesce('#' || l.pointer, ''), l.pointer, i.input) || ' at ' || l.offset
                   FROM location l JOIN image i ON i.id = l.image_id WHERE l.finding_id = f.id
                   ORDER BY l.gone, l.id LIMIT 1),
-                 top.exposed, top.vuln, top.protected, top.severity, top.dead, top.best,
+                 v.exposed, v.vuln, s.protected, s.severity, top.dead, top.best,
                  top.sensitive, top.hosts, top.test, top.deleted, f.until, f.first_seen, f.last_seen
              FROM top JOIN finding f ON f.id = top.id JOIN secret s ON s.id = f.secret_id
-             JOIN asset v ON v.id = f.asset_id ORDER BY top.score DESC, f.id"
+             JOIN asset v ON v.id = f.asset_id ORDER BY top.score DESC, f.id",
+            top()
         ),
         [i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1)],
         limit,
@@ -316,8 +291,11 @@ pub(super) struct Terms<'t> {
     pub(super) deleted: bool,
 }
 
-/// A sum whose terms a person can check.
-pub(super) fn priority(of: &Terms<'_>) -> (i64, String) {
+/// What a secret that is expired or revoked loses.
+const DEAD: i64 = -40;
+
+/// The points of each term, and what it is called.
+fn points<'t>(of: &Terms<'t>) -> [(i64, &'t str); 10] {
     let base = match of.family {
         "ssh" | "cloud" => 40,
         "storage" | "database" => 35,
@@ -330,10 +308,10 @@ pub(super) fn priority(of: &Terms<'_>) -> (i64, String) {
         _ => (0, ""),
     };
     let spread = i64::from(of.hosts.max(1).unsigned_abs().ilog2()).min(10);
-    let terms = [
+    [
         (base, of.family),
         known,
-        (if of.expired { -40 } else { 0 }, "expired or revoked"),
+        (if of.expired { DEAD } else { 0 }, "expired or revoked"),
         (if of.protected { -25 } else { 0 }, "passphrase"),
         (if of.exposed { 15 } else { 0 }, "exposed"),
         (
@@ -348,13 +326,21 @@ pub(super) fn priority(of: &Terms<'_>) -> (i64, String) {
         (spread, "on several machines"),
         (if of.deleted { -5 } else { 0 }, "deleted"),
         (if of.test { -15 } else { 0 }, "test directory"),
-    ];
-    let score: i64 = terms.iter().map(|(points, _)| points).sum();
-    let shown = terms.iter().filter(|(points, _)| *points != 0);
+    ]
+}
+
+/// The sum alone; it may be negative.
+pub(super) fn score(of: &Terms<'_>) -> i64 {
+    points(of).iter().map(|(points, _)| points).sum()
+}
+
+/// A sum whose terms a person can check.
+pub(super) fn priority(of: &Terms<'_>) -> (i64, String) {
+    let shown = points(of).into_iter().filter(|(points, _)| *points != 0);
     let shown: Vec<String> = shown
         .map(|(points, why)| format!("{points:+} {why}"))
         .collect();
-    (score.max(0), shown.join(", "))
+    (score(of).max(0), shown.join(", "))
 }
 
 #[cfg(test)]

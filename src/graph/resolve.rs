@@ -6,7 +6,8 @@
 //! |---|---|
 //! | SSH key, `authorized_keys` line | 95; 60 with an option that binds it; 10 commented out |
 //! | SSH key, inventory | 85, shared by the key pairs of one name |
-//! | access key, its user by key id | 95; what the user's policies allow 70 |
+//! | access key, its user by key id | 95; what the user's policies allow 70, under a condition 50 |
+//! | SSH key, list of known hosts beside it | 40; 3 more for a host that accepts the key |
 //! | host name of an inventory, storage account key | 90; 40 if the account refuses keys |
 //! | shared access signature, signed link | 85, until it expires |
 //! | private address, in the same network | 70 |
@@ -66,12 +67,11 @@ pub(super) fn secrets(transaction: &Transaction<'_>) -> Result<(), CaseError> {
              GROUP BY s.id, n.asset_id, a.how;
          -- and those that name its key pair, of which several may have the same name
          INSERT OR IGNORE INTO auth
-             SELECT s.id, t.id, a.how,
-                 max(a.confidence) / (SELECT count(DISTINCT public_key) FROM accepts same
-                     WHERE same.subject = a.subject AND a.how = 'ec2-key-pair'
-                     UNION ALL SELECT 1 ORDER BY 1 DESC LIMIT 1),
-                 a.evidence
+             SELECT s.id, t.id, a.how, max(a.confidence) / coalesce(alike.keys, 1), a.evidence
              FROM accepts a JOIN secret s ON s.public_key = a.public_key
+             LEFT JOIN (SELECT subject, how, count(DISTINCT public_key) AS keys FROM accepts
+                 WHERE how = 'ec2-key-pair' GROUP BY subject) alike
+                 ON alike.subject = a.subject AND alike.how = a.how
              JOIN fact p ON p.object = a.subject AND p.kind = 'key-pair'
              JOIN asset t ON t.uid = p.subject
              GROUP BY s.id, t.id, a.how;
@@ -90,10 +90,13 @@ pub(super) fn secrets(transaction: &Transaction<'_>) -> Result<(), CaseError> {
                       WHEN c.kind IN ('s3-bucket', 'gcs-bucket') THEN 85
                       WHEN c.name GLOB 'address:*' THEN 70
                       ELSE 90 END)
-                 / (SELECT count(*) FROM name same WHERE same.name = c.name
-                    AND c.name NOT GLOB 'address:*' UNION ALL SELECT 1 ORDER BY 1 DESC LIMIT 1),
+                 / iif(c.name GLOB 'address:*', 1, alike.assets),
                  'the text around it names ' || c.name
-             FROM claim c JOIN name n ON n.name = c.name
+             FROM claim c
+             -- A name that everything has tells nothing apart.
+             JOIN (SELECT name, count(*) AS assets FROM name GROUP BY name
+                 HAVING count(*) <= 1000) alike ON alike.name = c.name
+             JOIN name n ON n.name = c.name
              JOIN secret s ON s.id = c.secret_id JOIN asset t ON t.id = n.asset_id;
 
          -- names that no inventory knows: a node that says so
@@ -127,14 +130,10 @@ pub(super) fn secrets(transaction: &Transaction<'_>) -> Result<(), CaseError> {
              FROM owner o JOIN secret s ON s.key_id = o.key_id AND s.family = 'cloud'
              JOIN asset a ON a.uid = o.identity WHERE o.active = 1;
          INSERT OR IGNORE INTO auth
-             SELECT s.id, t.id, 'iam-policy', 70,
-                 'a policy of ' || o.identity || ' allows ' || min(p.action) || ' on ' || p.resource
+             SELECT s.id, m.asset_id, 'iam-policy', max(m.confidence), m.evidence
              FROM owner o JOIN secret s ON s.key_id = o.key_id AND s.family = 'cloud'
-             JOIN permission p ON p.identity = o.identity
-             JOIN asset t ON t.kind = 'storage' AND t.cloud = 'aws' AND t.uid GLOB p.resource
-             WHERE o.active = 1 AND (p.action IN ('*', 'AdministratorAccess') OR lower(p.action) GLOB 's3:*'
-                 OR p.action GLOB 'AmazonS3*')
-             GROUP BY s.id, t.id;",
+             JOIN may m ON m.identity = o.identity
+             WHERE o.active = 1 GROUP BY s.id, m.asset_id;",
     )?;
     Ok(())
 }
@@ -146,19 +145,29 @@ pub(super) fn lateral(transaction: &Transaction<'_>) -> Result<(), CaseError> {
     transaction.execute_batch(
         "DELETE FROM lateral;
          INSERT INTO lateral
-             SELECT f.asset_id, a.asset_id, f.secret_id, s.family, max(a.confidence), s.expires, a.how,
-                 (SELECT l.id FROM location l WHERE l.finding_id = f.id AND l.gone = 0
-                  ORDER BY l.state IS NOT 'allocated', l.id LIMIT 1)
-             FROM finding f JOIN secret s ON s.id = f.secret_id
-             JOIN auth a ON a.secret_id = f.secret_id
-             JOIN asset v ON v.id = f.asset_id JOIN asset t ON t.id = a.asset_id
-             WHERE f.status = 'open' AND s.revoked = 0 AND s.protected = 0
-               AND a.asset_id <> f.asset_id AND v.running = 1 AND t.running = 1
-               AND (a.how <> 'address'
-                    OR (v.network <> '' AND v.network = t.network)
-                    OR (v.network = '' AND v.account <> '' AND v.account = t.account))
-             GROUP BY f.asset_id, a.asset_id, f.secret_id
-             ORDER BY 1, 2, 3;",
+             SELECT e.src, e.dst, s.id, s.family, e.confidence, s.expires, e.how, e.evidence, s.type,
+                 s.preview, s.fingerprint,
+                 coalesce((SELECT
+                     -- The image is shown where a path would not do.
+                     CASE WHEN l.pointer IS NOT NULL THEN i.input || ' ' || l.pointer
+                          WHEN l.path = '' THEN i.input || ' at 0x' || printf('%x', l.offset)
+                          ELSE l.path || ' at 0x' || printf('%x', l.offset) END
+                     || coalesce(' [' || nullif(l.state, 'allocated') || ']', '')
+                  FROM location l JOIN image i ON i.id = l.image_id
+                  WHERE l.finding_id = e.finding AND l.gone = 0
+                  ORDER BY l.state IS NOT 'allocated', l.id LIMIT 1), '')
+             FROM (SELECT f.asset_id AS src, a.asset_id AS dst, f.secret_id AS secret, f.id AS finding,
+                     max(a.confidence) AS confidence, a.how, a.evidence
+                 FROM finding f JOIN secret s ON s.id = f.secret_id
+                 JOIN auth a ON a.secret_id = f.secret_id
+                 JOIN asset v ON v.id = f.asset_id JOIN asset t ON t.id = a.asset_id
+                 WHERE f.status = 'open' AND s.revoked = 0 AND s.protected = 0
+                   AND a.asset_id <> f.asset_id AND v.running = 1 AND t.running = 1
+                   AND (a.how <> 'address'
+                        OR (v.network <> '' AND v.network = t.network)
+                        OR (v.network = '' AND v.account <> '' AND v.account = t.account))
+                 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3) e
+             JOIN secret s ON s.id = e.secret;",
     )?;
     Ok(())
 }

@@ -187,6 +187,11 @@ pub const UNKNOWN_KEY: (&str, &str) = (
     "X5",
     "Exposed machine accepts an SSH key whose private half was not found",
 );
+/// A machine that may use a store without any secret on it.
+pub const OWN_IDENTITY: (&str, &str) = (
+    "X7",
+    "Exposed Vulnerable machine has an identity that may use a storage account",
+);
 /// One secret on many machines.
 pub const SPREAD: (&str, &str) = ("X6", "The same secret lies on three machines or more");
 /// What the document calls secrets that lead nowhere.

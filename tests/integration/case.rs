@@ -4,6 +4,10 @@ mod conditions;
 mod findings;
 mod fleet;
 mod hostile;
+mod identities;
+mod networks;
+mod order;
+mod versions;
 
 use serde_json::Value;
 

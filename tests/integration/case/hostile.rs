@@ -1,5 +1,10 @@
 //! Files and questions from people who mean harm.
 
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
 use serde_json::json;
 
 use super::{Fleet, all_but};
@@ -29,6 +34,160 @@ fn garbage_is_refused_by_name_and_leaves_the_case_as_it_was() {
         assert!(ran.stderr.contains(name), "{name}: {}", ran.stderr);
     }
     assert_eq!(fleet.scenarios(), all_but(&[]));
+}
+
+/// Imports a file with so little memory: how that ended, and what it said.
+fn bounded(fleet: &Fleet, bytes: u64, file: &Path) -> (i32, String) {
+    let ran = Command::new("prlimit")
+        .arg(format!("--data={bytes}"))
+        .arg(fleet.desk.keydredge().get_program())
+        .args(["case", "import", "--case", "fleet/fleet.db"])
+        .arg(file)
+        .current_dir(fleet.desk.path("."))
+        .output()
+        .unwrap_or_else(|error| panic!("prlimit: {error}; install util-linux"));
+    let text = String::from_utf8(ran.stderr).unwrap();
+    (ran.status.code().unwrap_or(-1), text)
+}
+
+#[test]
+fn what_is_larger_than_any_row_costs_one_row_of_memory() {
+    const LARGE: u64 = 200 << 20;
+    let fleet = Fleet::new();
+    let make = |name: &str, begin: &str, filler: &str, end: &str| -> PathBuf {
+        let path = fleet.desk.path(name);
+        let mut file = BufWriter::new(File::create(&path).unwrap());
+        file.write_all(begin.as_bytes()).unwrap();
+        let one_mebibyte = filler.repeat((1 << 20) / filler.len());
+        for _ in 0..LARGE >> 20 {
+            file.write_all(one_mebibyte.as_bytes()).unwrap();
+        }
+        file.write_all(end.as_bytes()).unwrap();
+        file.into_inner().unwrap();
+        path
+    };
+    let longer = "longer than 64 MiB";
+    let line = format!("{}\n", "a".repeat(1023));
+    let good = "{\"DBInstanceArn\": \"arn:aws:rds:a:1:db:kept\"}]}";
+    for (name, begin, filler, end, code, sentence) in [
+        (
+            "garbage",
+            "",
+            "\u{1}\u{fffd}zq;",
+            "",
+            2,
+            "not an inventory this program knows",
+        ),
+        (
+            "no-lines.csv",
+            "uid,kind\n",
+            "a",
+            "",
+            2,
+            "longer than 1 MiB",
+        ),
+        (
+            "open-quote.csv",
+            "uid,kind\n\"",
+            &line,
+            "",
+            2,
+            "longer than 1 MiB",
+        ),
+        (
+            "one-line.json",
+            "{\"DBInstances\": [{\"a\": \"",
+            "x",
+            "",
+            2,
+            longer,
+        ),
+        (
+            "records.jsonl",
+            "{\"assetType\": 1, \"name\": \"n\"}\n{\"assetType\": \"",
+            "x",
+            "\"}\n",
+            0,
+            longer,
+        ),
+        ("nested.json", "{\"DBInstances\": ", "[", "", 2, longer),
+        (
+            "objects.json",
+            "{\"DBInstances\": [{\"a\":",
+            "{\"a\":",
+            "",
+            2,
+            longer,
+        ),
+        (
+            "values.json",
+            "{\"DBInstances\": [[0",
+            ",[]",
+            "]]}",
+            2,
+            longer,
+        ),
+        (
+            "kept.json",
+            "{\"DBInstances\": [{\"a\": \"",
+            "x",
+            &format!("\"}}, {good}"),
+            0,
+            longer,
+        ),
+    ] {
+        let file = make(name, begin, filler, end);
+        let (ended, said) = bounded(&fleet, LARGE, &file);
+        assert_eq!(ended, code, "{name}: {said}");
+        assert!(
+            said.contains(name) && said.contains(sentence),
+            "{name}: {said}"
+        );
+        std::fs::remove_file(file).unwrap();
+    }
+    assert_eq!(
+        fleet.scenarios(),
+        all_but(&[]),
+        "nothing that was there is lost"
+    );
+    let kept = fleet.ask(&["explore", "--query", "find database[uid~*:kept]"]);
+    assert_eq!(kept.len(), 1, "the row after the one that is too long");
+    // Never read to its end: it has none.
+    let endless = Path::new("/dev/zero");
+    let (ended, said) = bounded(&fleet, LARGE, endless);
+    assert!(
+        ended == 2 && said.contains("/dev/zero: not a file"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_policy_of_many_actions_on_many_resources_is_one_statement() {
+    let desk = Desk::new();
+    let many =
+        |prefix: &str| -> Vec<String> { (0..2000).map(|n| format!("{prefix}{n}")).collect() };
+    let user = |actions: Vec<String>| {
+        json!({"UserName": "u", "UserPolicyList": [{"PolicyDocument": {"Statement": [
+            {"Effect": "Allow", "Action": actions, "Resource": many("arn:")}]}}]})
+    };
+    let details = json!({"UserDetailList": [user(many("s3:")), user(vec!["*".repeat(5000)])]});
+    desk.file("iam.json", details.to_string());
+    let ran = desk
+        .run(&["case", "import", "--case", "c.db", "iam.json"])
+        .expect(0);
+    assert!(
+        ran.stderr.contains("iam.json:1: a policy with a pattern"),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stdout.contains("2 rows, 1 skipped"), "{}", ran.stdout);
+    let sql = "SELECT count(*) AS n FROM statement";
+    let ran = desk
+        .run(&[
+            "case", "explore", "--case", "c.db", "--sql", sql, "--format", "json",
+        ])
+        .expect(0);
+    assert!(ran.stdout.contains("\"n\":1"), "{}", ran.stdout);
 }
 
 #[test]
@@ -99,7 +258,7 @@ fn duplicates_and_circles_end() {
         let line = key(n);
         let blob = line.split(' ').nth(1).unwrap();
         let file = desk.file("one.pub", format!("ssh-ed25519 {blob}\n"));
-        let ran = std::process::Command::new("ssh-keygen")
+        let ran = Command::new("ssh-keygen")
             .arg("-lf")
             .arg(file)
             .output()
@@ -208,6 +367,12 @@ fn a_saved_query_is_a_file_and_nonsense_says_where_it_is_wrong() {
             .ask(&["explore", "--saved", file.to_str().unwrap()])
             .is_empty()
     );
+    // As a link it is the same question.
+    let saved = ["explore", "--saved", file.to_str().unwrap()];
+    let link = fleet.ask(&[&saved[..], &["--share"]].concat());
+    let link = link[0]["link"].as_str().unwrap();
+    assert!(link.starts_with("kdq1:"), "{link}");
+    assert_eq!(fleet.ask(&["explore", "--query", link]), fleet.ask(&saved));
     let ran = fleet
         .case(&["explore", "--query", "find vm -has-> cat"])
         .expect(2);
