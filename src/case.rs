@@ -286,39 +286,6 @@ mod tests {
         reader.execute("DELETE FROM meta", []).unwrap_err();
     }
 
-    /// What SQLite knows of the tables, without the layout of the text that made them.
-    fn shape(connection: &Connection) -> Vec<String> {
-        let sql = "SELECT t.name, c.name, c.type, c.\"notnull\", c.dflt_value, c.pk
-             FROM sqlite_schema t JOIN pragma_table_info(t.name) c ORDER BY t.name, c.cid";
-        let mut statement = connection.prepare(sql).unwrap();
-        let rows = statement.query_map([], |row| {
-            let cells = (0..6).map(|at| row.get::<_, rusqlite::types::Value>(at).unwrap());
-            Ok(format!("{:?}", cells.collect::<Vec<_>>()))
-        });
-        rows.unwrap().collect::<Result<_, _>>().unwrap()
-    }
-
-    #[test]
-    fn a_case_of_the_first_version_becomes_one_of_this() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.db");
-        let case = Case::create(&path).unwrap();
-        let wanted = shape(case.connection());
-        case.connection
-            .execute_batch(
-                "DROP TABLE evidence;
-                 UPDATE meta SET value = '1' WHERE key = 'version'",
-            )
-            .unwrap();
-        drop(case);
-        let refused = Case::read(&path).map(|_| ()).unwrap_err().to_string();
-        assert!(refused.contains("brings it up to date"), "{refused}");
-        let case = Case::open(&path).unwrap();
-        assert_eq!(shape(case.connection()), wanted);
-        drop(case);
-        drop(Case::read(&path).unwrap());
-    }
-
     #[test]
     fn a_newer_case_is_refused_by_its_version() {
         let folder = tempfile::tempdir().unwrap();

@@ -277,12 +277,12 @@ mod tests {
     fn every_label_has_a_number() {
         let source = include_str!("facts.rs");
         for at in source.split("facts.line").skip(1) {
-            let quoted = at.split('"').nth(1).unwrap();
             let first = at.split(',').next().unwrap();
-            assert!(
-                LABELS.contains(&quoted) || first.contains("STEPS") || first.contains("AROUND"),
-                "{quoted} is no label of data.rs"
-            );
+            if first.contains("STEPS") || first.contains("AROUND") {
+                continue;
+            }
+            let quoted = at.split('"').nth(1).unwrap();
+            assert!(LABELS.contains(&quoted), "{quoted} is no label of data.rs");
         }
     }
 }

@@ -5,16 +5,17 @@ use serde_json::Value;
 
 use crate::fixture::Desk;
 
-/// The tables of a case with their columns.
-fn tables(path: &std::path::Path) -> Vec<(String, String)> {
+/// The tables of a case with what SQLite knows of their columns.
+fn tables(path: &std::path::Path) -> Vec<String> {
     let connection = Connection::open(path).unwrap();
     let mut statement = connection
         .prepare(
-            "SELECT m.name, c.name FROM sqlite_schema m JOIN pragma_table_info(m.name) c
+            "SELECT format('%s %s %s %d %d', m.name, c.name, c.type, c.\"notnull\", c.pk)
+             FROM sqlite_schema m JOIN pragma_table_info(m.name) c
              WHERE m.type = 'table' AND m.name NOT GLOB 'sqlite_*' ORDER BY m.name, c.name",
         )
         .unwrap();
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+    let rows = statement.query_map([], |row| row.get(0));
     rows.unwrap().collect::<Result<_, _>>().unwrap()
 }
 
