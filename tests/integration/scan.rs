@@ -54,17 +54,15 @@ fn every_engine_thread_count_and_chunk_size_gives_the_same_findings() {
             );
         }
     }
-    for chunk in ["1M", "20M"] {
-        let args = ["--engine", "gpu", "--profile", "all", "--chunk", chunk];
-        let ran = desk.scan(&image, &args).expect(0);
-        assert_eq!(ran.summary().engine, "gpu");
-        assert_eq!(lines(&ran.findings()), expected, "gpu, chunk {chunk}");
-    }
+    let args = ["--engine", "gpu", "--profile", "all", "--chunk", "20M"];
+    let ran = desk.scan(&image, &args).expect(0);
+    assert_eq!(ran.summary().engine, "gpu");
+    assert_eq!(lines(&ran.findings()), expected, "gpu");
     // The oracle is slow, so it is given a part; the CPU engine must agree on that part.
     let range = format!(
         "{:#x}..{:#x}",
         truth[0].offset - 4096,
-        truth[0].offset + (2 << 20)
+        truth[0].offset + (512 << 10)
     );
     let part = ["--profile", "all", "--range", &range, "--engine"];
     let oracle = desk
@@ -168,12 +166,12 @@ fn holes_are_skipped_and_counted() {
 fn a_file_that_shrinks_under_the_scan_is_read_as_far_as_it_goes() {
     let desk = Desk::new();
     let path = desk.path("shrinking.img");
-    let len = 24_u64 << 20;
+    let len = 6_u64 << 20;
     let mut file = File::create(&path).unwrap();
     file.write_all(format!("{}\n", github("kept")).as_bytes())
         .unwrap();
     let block = vec![b'x'; 1 << 20];
-    for _ in 0..24 {
+    for _ in 0..6 {
         file.write_all(&block).unwrap();
     }
     drop(file);

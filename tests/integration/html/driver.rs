@@ -55,6 +55,13 @@ impl Browser {
 
     #[track_caller]
     fn call(&self, method: &str, path: &str, body: &Value) -> Value {
+        let value = self.answer(method, path, body);
+        assert!(value.get("error").is_none(), "{method} {path}: {value}");
+        value
+    }
+
+    /// What the driver answers, an error too.
+    fn answer(&self, method: &str, path: &str, body: &Value) -> Value {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.set_read_timeout(Some(PATIENCE * 2)).unwrap();
         let body = if method == "GET" || method == "DELETE" {
@@ -86,9 +93,7 @@ impl Browser {
         let mut answer = vec![0; length];
         reader.read_exact(&mut answer).unwrap();
         let answer: Value = serde_json::from_slice(&answer).unwrap();
-        let value = answer["value"].clone();
-        assert!(value.get("error").is_none(), "{method} {path}: {value}");
-        value
+        answer["value"].clone()
     }
 
     #[track_caller]
@@ -155,8 +160,15 @@ impl Browser {
     #[track_caller]
     pub fn until(&self, script: &str) {
         let end = Instant::now() + PATIENCE;
-        while self.get(script) != json!(true) {
-            assert!(Instant::now() < end, "never true: {script}");
+        let path = format!("{}/execute/sync", self.session);
+        let body = json!({ "script": script, "args": [] });
+        loop {
+            // A page that is just being loaded again runs no script.
+            let answer = self.answer("POST", &path, &body);
+            if answer == json!(true) {
+                return;
+            }
+            assert!(Instant::now() < end, "never true: {script}: {answer}");
             std::thread::sleep(Duration::from_millis(30));
         }
     }
