@@ -266,7 +266,9 @@ impl Unpacking<'_> {
     }
 
     fn visit(&mut self, visit: &mut dyn FnMut(&Encoded)) {
-        if let Some(open) = self.open.as_ref().filter(|_| self.is_new) {
+        // A damaged unit may give no byte whose place is known.
+        let open = self.open.as_ref();
+        if let Some(open) = open.filter(|open| self.is_new && !open.stretches.is_empty()) {
             visit(&open.encoded());
         }
         self.is_new = false;
