@@ -8,11 +8,12 @@
     reason = "a benchmark stops at the first surprise"
 )]
 
+mod settings;
+
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::Duration;
 
-use criterion::{Criterion, Throughput};
+use criterion::Throughput;
 use keydredge::anchor::cpu::{Cpu, Tier};
 use keydredge::anchor::reference::Reference;
 use keydredge::anchor::table::Table;
@@ -135,11 +136,7 @@ fn read(bytes: &[u8]) -> u64 {
 }
 
 fn main() {
-    let mut criterion = Criterion::default()
-        .sample_size(10)
-        .warm_up_time(Duration::from_millis(200))
-        .measurement_time(Duration::from_secs(1))
-        .configure_from_args();
+    let mut criterion = settings::criterion(1);
     for (name, bytes) in [
         ("mixed", mixed(LEN)),
         ("text", text(LEN)),

@@ -8,12 +8,13 @@
     reason = "a benchmark stops at the first surprise"
 )]
 
+mod settings;
+
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::Duration;
 
-use criterion::{Criterion, Throughput};
+use criterion::Throughput;
 use keydredge::chunk::carve::{Codec, Decoder, Ending};
 use keydredge::rule::AnchorSpec;
 use keydredge::specimen::Stream;
@@ -51,11 +52,7 @@ fn packed(command: &[&str], bytes: &[u8]) -> Vec<u8> {
 }
 
 fn main() {
-    let mut criterion = Criterion::default()
-        .sample_size(10)
-        .warm_up_time(Duration::from_millis(200))
-        .measurement_time(Duration::from_secs(2))
-        .configure_from_args();
+    let mut criterion = settings::criterion(2);
     let text = text();
     let (mut decoder, mut bytes) = (Decoder::default(), Vec::new());
     let mut group = criterion.benchmark_group("decode");

@@ -5,6 +5,8 @@
 
 #![allow(clippy::print_stdout, reason = "a measurement prints")]
 
+mod process;
+
 use std::error::Error;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -38,31 +40,31 @@ fn main() -> Done<()> {
     generate(dir, assets, secrets)?;
     let db = dir.join("scale.db");
     let _none_yet = fs::remove_file(&db);
-    let begun = (Instant::now(), cpu()?);
+    let begun = (Instant::now(), process::cpu()?.0);
     let most = Arc::new(AtomicU64::new(0));
     watch(Arc::clone(&most));
     let mut case = Case::create(&db)?;
     for name in ["assets.csv", "images.csv", "keys.jsonl", "findings.jsonl"] {
-        let file = (Instant::now(), cpu()?);
+        let file = (Instant::now(), process::cpu()?.0);
         let done = estate::import(&mut case, &dir.join(name), None)?;
         println!(
             "import {name}: {} rows, {:.1} s wall, {:.1} s CPU",
             done.rows,
             file.0.elapsed().as_secs_f64(),
-            cpu()? - file.1
+            process::cpu()?.0 - file.1
         );
     }
-    let derived = (Instant::now(), cpu()?);
+    let derived = (Instant::now(), process::cpu()?.0);
     graph::derive(&mut case)?;
     println!(
         "derive: {:.1} s wall, {:.1} s CPU",
         derived.0.elapsed().as_secs_f64(),
-        cpu()? - derived.1
+        process::cpu()?.0 - derived.1
     );
     println!(
         "import in all: {:.1} s wall, {:.1} s CPU",
         begun.0.elapsed().as_secs_f64(),
-        cpu()? - begun.1
+        process::cpu()?.0 - begun.1
     );
     println!(
         "most anonymous memory: {} MB",
@@ -85,27 +87,10 @@ fn main() -> Done<()> {
 fn watch(most: Arc<AtomicU64>) {
     thread::spawn(move || {
         loop {
-            let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-            let line = status
-                .lines()
-                .find_map(|line| line.strip_prefix("RssAnon:"));
-            let now = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
-            most.fetch_max(now.unwrap_or_default(), Ordering::Relaxed);
+            most.fetch_max(process::anonymous("self"), Ordering::Relaxed);
             thread::sleep(Duration::from_millis(20));
         }
     });
-}
-
-/// Seconds of CPU this process has used.
-fn cpu() -> Done<f64> {
-    let text = fs::read_to_string("/proc/self/stat")?;
-    // The program's name may hold spaces, and ends with the last bracket.
-    let (_, fields) = text.rsplit_once(')').ok_or("/proc/self/stat has no name")?;
-    let mut ticks = 0.0;
-    for field in fields.split_whitespace().skip(11).take(2) {
-        ticks += field.parse::<f64>()?;
-    }
-    Ok(ticks / 100.0)
 }
 
 fn questions(case: &Case) -> Done<()> {
@@ -119,13 +104,13 @@ fn questions(case: &Case) -> Done<()> {
         let first = Instant::now();
         run()?;
         let first = first.elapsed().as_secs_f64();
-        let (begun, used) = (Instant::now(), cpu()?);
+        let (begun, used) = (Instant::now(), process::cpu()?.0);
         let (mut rows, times) = (0, 3);
         for _ in 0..times {
             rows = run()?;
         }
         let wall = begun.elapsed().as_secs_f64() / f64::from(times);
-        let used = (cpu()? - used) / f64::from(times);
+        let used = (process::cpu()?.0 - used) / f64::from(times);
         println!("{name}: {rows} rows, first {first:.3} s, warm {wall:.3} s wall, {used:.3} s CPU");
         Ok::<(), Box<dyn Error>>(())
     };

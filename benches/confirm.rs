@@ -8,10 +8,11 @@
     reason = "a benchmark stops at the first surprise"
 )]
 
-use std::sync::Arc;
-use std::time::Duration;
+mod settings;
 
-use criterion::{Criterion, Throughput};
+use std::sync::Arc;
+
+use criterion::Throughput;
 use keydredge::anchor::cpu::Cpu;
 use keydredge::anchor::table::Table;
 use keydredge::anchor::{AnchorSet, Engine, Hit};
@@ -69,11 +70,7 @@ fn joined(texts: &[Vec<u8>]) -> Chunk {
 }
 
 fn main() {
-    let mut criterion = Criterion::default()
-        .sample_size(10)
-        .warm_up_time(Duration::from_millis(200))
-        .measurement_time(Duration::from_secs(2))
-        .configure_from_args();
+    let mut criterion = settings::criterion(2);
     let rules = Arc::new(catalogue().unwrap());
     let set = Arc::new(AnchorSet::of_rules(&rules));
     let mut engine = Cpu::new(Arc::new(Table::compile(&set)));

@@ -14,6 +14,8 @@
 
 #![allow(clippy::print_stdout, reason = "a measurement prints")]
 
+mod process;
+
 use std::error::Error;
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -240,7 +242,7 @@ fn scan(args: &Args, disk: &Path, x: u64, options: &[&str]) -> Done<Point> {
     let here = std::env::current_exe()?;
     let program = here.ancestors().nth(2).ok_or("no folder of programs")?;
     let output = args.folder.join("findings.jsonl");
-    let (before, started) = (cpu_of_children()?, Instant::now());
+    let (before, started) = (process::cpu()?.1, Instant::now());
     let mut child = Command::new(program.join("keydredge"))
         .args([
             "scan",
@@ -261,13 +263,13 @@ fn scan(args: &Args, disk: &Path, x: u64, options: &[&str]) -> Done<Point> {
         .spawn()?;
     let mut memory = 0;
     let status = loop {
-        memory = memory.max(anonymous(child.id()));
+        memory = memory.max(process::anonymous(&child.id().to_string()));
         match child.try_wait()? {
             Some(status) => break status,
             None => thread::sleep(LOOK),
         }
     };
-    let (wall, cpu) = (started.elapsed().as_secs_f64(), cpu_of_children()? - before);
+    let (wall, cpu) = (started.elapsed().as_secs_f64(), process::cpu()?.1 - before);
     if !status.success() {
         return Err(format!("the scan of {} ended with {status}", disk.display()).into());
     }
@@ -280,26 +282,6 @@ fn scan(args: &Args, disk: &Path, x: u64, options: &[&str]) -> Done<Point> {
         cpu,
         memory: memory as f64 / 1024.0,
     })
-}
-
-/// Anonymous memory of a process in KiB; 0 if it has ended.
-fn anonymous(process: u32) -> u64 {
-    let text = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("RssAnon:"));
-    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok())
-        .unwrap_or(0)
-}
-
-/// Seconds of CPU that the children which have ended used.
-fn cpu_of_children() -> Done<f64> {
-    let text = fs::read_to_string("/proc/self/stat")?;
-    // The program's name may hold spaces, and ends with the last bracket.
-    let (_, fields) = text.rsplit_once(')').ok_or("/proc/self/stat has no name")?;
-    let mut ticks = 0.0;
-    for field in fields.split_whitespace().skip(13).take(2) {
-        ticks += field.parse::<f64>()?;
-    }
-    Ok(ticks / 100.0)
 }
 
 /// Slope and start of the line with the least squares through the points.

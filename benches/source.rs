@@ -8,12 +8,13 @@
     reason = "a benchmark stops at the first surprise"
 )]
 
+mod settings;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
-use criterion::{Criterion, Throughput};
+use criterion::Throughput;
 use keydredge::image::{Cache, ExtentKind, Image, Stored};
 use keydredge::specimen::Stream;
 
@@ -75,11 +76,7 @@ fn converted(raw: &Path, name: &str, options: &[&str]) -> Image {
 }
 
 fn main() {
-    let mut criterion = Criterion::default()
-        .sample_size(10)
-        .warm_up_time(Duration::from_millis(200))
-        .measurement_time(Duration::from_secs(2))
-        .configure_from_args();
+    let mut criterion = settings::criterion(2);
     let folder = tempfile::tempdir().unwrap();
     let raw = folder.path().join("disk.raw");
     let bytes = bytes();

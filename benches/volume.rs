@@ -8,14 +8,15 @@
     reason = "a benchmark stops at the first surprise"
 )]
 
+mod settings;
+
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Duration;
 
-use criterion::{Criterion, Throughput};
+use criterion::Throughput;
 use keydredge::image::Image;
 use keydredge::specimen::Stream;
 use keydredge::volume::attribute::{State, attribute};
@@ -61,11 +62,7 @@ fn places(bytes: &[u8], count: usize) -> Vec<Range<u64>> {
 }
 
 fn main() {
-    let mut criterion = Criterion::default()
-        .sample_size(10)
-        .warm_up_time(Duration::from_millis(200))
-        .measurement_time(Duration::from_secs(2))
-        .configure_from_args();
+    let mut criterion = settings::criterion(2);
     let folder = tempfile::tempdir().unwrap();
     let image = make(folder.path());
     let disk: Disk = Arc::new(Guest::new(Arc::clone(&image)));

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use keydredge::image::{ExtentKind, Image};
+use keydredge::image::{Cache, ExtentKind, Image};
 use keydredge::specimen::{Stream, maker};
 
 use crate::containers::{disk, guest, tool};
@@ -457,6 +457,56 @@ fn a_container_in_a_tree_makes_the_scan_incomplete() {
     let ran = desk.scan(&desk.path("tree"), &[]).expect(3);
     let warnings = ran.summary().warnings;
     assert!(warnings[0].contains("is a qcow2 container"), "{warnings:?}");
+}
+
+/// A table can be asked for each block of a disk that ends nowhere; what it cannot hold is one
+/// extent, so that a small file never costs more than a small file.
+#[test]
+fn a_disk_far_longer_than_its_table_is_lost_in_one_piece() {
+    let desk = Desk::new();
+    desk.file("disk.raw", disk());
+    let endless = (1_u64 << 60).to_le_bytes();
+    for format in ["vhdx", "vdi"] {
+        let options: &[&str] = match format {
+            "vhdx" => &["-o", "block_size=1M"],
+            _ => &[],
+        };
+        let name = format!("disk.{format}");
+        let arguments = ["convert", "-O", format, "disk.raw", &name];
+        tool(
+            "qemu-img",
+            &desk.path("."),
+            &[&arguments[..1], options, &arguments[1..]].concat(),
+        );
+        let mut bytes = fs::read(desk.path(&name)).unwrap();
+        if format == "vhdx" {
+            // [MS-VHDX] 2.6.1: after the identity of an item, its place in the region.
+            let size = b"\x24\x42\xa5\x2f\x1b\xcd\x76\x48\xb2\x11\x5d\xbe\xd8\x3b\xf4\xb8";
+            let entry = bytes.windows(16).position(|id| id == size).unwrap();
+            let table = bytes.windows(8).position(|id| id == b"metadata").unwrap();
+            let offset = &bytes[entry + 16..entry + 20];
+            let at = table + u32::from_le_bytes(offset.try_into().unwrap()) as usize;
+            assert_eq!(bytes[at..at + 8], (disk().len() as u64).to_le_bytes());
+            bytes[at..at + 8].copy_from_slice(&endless);
+        } else {
+            bytes[0x170..0x178].copy_from_slice(&endless);
+        }
+        fs::write(desk.path(&name), &bytes).unwrap();
+        let image = Image::open(desk.path(&name)).unwrap();
+        let extents: Vec<_> = image.extents().take(1000).collect();
+        let last = extents.last().unwrap();
+        assert!(extents.len() < 1000, "{format}");
+        assert_eq!(last.kind, ExtentKind::Unreadable, "{format}");
+        assert_eq!(last.start.0 + last.len, 1 << 60, "{format}");
+        // What the table does hold is where it was; its end may be padded.
+        assert!(last.start.0 >= disk().len() as u64, "{format}");
+        assert!(last.start.0 <= bytes.len() as u64 * MIB / 4, "{format}");
+        let mut first = vec![0; 4096];
+        image
+            .read_with(&mut Cache::default(), 0, &mut first)
+            .unwrap();
+        assert_eq!(first, disk()[..4096], "{format}");
+    }
 }
 
 #[test]
