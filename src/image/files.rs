@@ -16,6 +16,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::identity::Identity;
+use super::mapping::Piece;
 use super::ranges::Ranges;
 use super::source::Source;
 use super::{ImageError, Map, Options};
@@ -185,11 +186,20 @@ impl Files {
         self.get(file).map_or(&[], |file| file.map.bytes())
     }
 
-    /// How many entries of `entry` bytes a file can hold of a table at `at`. What a table promises
-    /// beyond them is lost in one piece, however many entries it claims to have.
-    pub(super) fn entries(&self, file: usize, at: u64, entry: u64) -> u64 {
-        let room = self.len(file).saturating_sub(at);
-        room.checked_div(entry).unwrap_or(0)
+    /// What an entry of a table stands for that cannot be read: `len` bytes of the disk, or all
+    /// `rest` that the table has from there on if the file ends before it. However many entries a
+    /// table claims to have, what the file cannot hold of them is lost in one piece.
+    pub(super) fn lost(
+        &self,
+        file: usize,
+        at: u64,
+        [len, rest]: [u64; 2],
+        why: &'static str,
+    ) -> Piece {
+        match at < self.len(file) {
+            true => Piece::lost(len, why),
+            false => Piece::lost(rest, why),
+        }
     }
 
     /// The bytes of a file from `at` on, at most `len` of them.

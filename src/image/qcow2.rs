@@ -365,13 +365,10 @@ impl Mapping for Qcow2 {
         };
         match (self.word(files, entry_at), bitmap) {
             (Some(entry), Some(bitmap)) => self.cluster(files, at, cell, entry, bitmap),
-            _ => Piece::lost(
-                match cell.index < files.entries(self.file, l2_at, entry_len) {
-                    true => cell.left,
-                    false => table.left,
-                },
-                "the container ends before its second table",
-            ),
+            _ => {
+                let why = "the container ends before its second table";
+                files.lost(self.file, entry_at, [cell.left, table.left], why)
+            }
         }
     }
 }

@@ -64,14 +64,13 @@ pub(super) fn open(files: &Files, file: usize) -> Result<Opened, ImageError> {
         ));
     }
     let len = header.le64(0x170);
-    let table_at = u64::from(header.le32(0x154));
-    let entries = u64::from(header.le32(0x180)).min(files.entries(file, table_at, 4));
+    let entries = u64::from(header.le32(0x180));
     let mut opened = Opened::new(
         Format::Vdi,
         Vdi {
             file,
             len,
-            table_at,
+            table_at: header.le32(0x154).into(),
             entries,
             data_at: header.le32(0x158).into(),
             block: block.into(),
@@ -95,7 +94,10 @@ impl Mapping for Vdi {
         }
         let entry_at = self.table_at.saturating_add(cell.index.saturating_mul(4));
         match files.array(self.file, entry_at).map(u32::from_le_bytes) {
-            None => Piece::lost(cell.left, "its entry in the block table could not be read"),
+            None => {
+                let why = "the container ends within its block table";
+                files.lost(self.file, entry_at, [cell.left, u64::MAX], why)
+            }
             Some(NO_BLOCK..) => Piece::zero(cell.left),
             Some(entry) => {
                 let stride = self.block.saturating_add(self.extra);

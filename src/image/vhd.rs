@@ -140,15 +140,13 @@ fn dynamic(
     }
     let bits = u64::from(block) / SECTOR;
     let differencing = footer.be32(60) == 4;
-    let table_at = header.be64(16);
-    let entries = u64::from(header.be32(28)).min(files.entries(file, table_at, 4));
     let mut opened = Opened::new(
         Format::Vhd,
         Vhd {
             file,
             len,
-            table_at,
-            entries,
+            table_at: header.be64(16),
+            entries: header.be32(28).into(),
             block: block.into(),
             bitmap: bits.div_ceil(8).next_multiple_of(SECTOR),
             differencing,
@@ -259,7 +257,8 @@ impl Mapping for Vhd {
         }
         let entry_at = self.table_at.saturating_add(cell.index.saturating_mul(4));
         let Some(entry) = files.array(self.file, entry_at).map(u32::from_be_bytes) else {
-            return Piece::lost(cell.left, "its entry in the block table could not be read");
+            let why = "the container ends within its block table";
+            return files.lost(self.file, entry_at, [cell.left, u64::MAX], why);
         };
         if entry == FREE {
             return self.below(files, at, cell.left);

@@ -101,7 +101,7 @@ pub(super) fn open(files: &mut Files, file: usize, depth: u32) -> Result<Opened,
             ratio,
             sector,
             bat_at: bat.0,
-            bat_entries: (bat.1 / 8).min(files.entries(file, bat.0, 8)),
+            bat_entries: bat.1 / 8,
             log,
             parent,
             differencing,
@@ -373,7 +373,9 @@ impl Mapping for Vhdx {
             return Piece::lost(u64::MAX, "the block table of the container ends before it");
         }
         let Some((state, block_at)) = self.entry(files, index) else {
-            return Piece::lost(cell.left, "its entry in the block table could not be read");
+            let why = "the container ends within its block table";
+            let entry_at = self.bat_at.saturating_add(index.saturating_mul(8));
+            return files.lost(self.file, entry_at, [cell.left, u64::MAX], why);
         };
         match state {
             FULLY_PRESENT => Piece::file(cell.left, self.file, block_at.saturating_add(cell.skip)),

@@ -148,9 +148,8 @@ impl Sparse {
     }
 
     fn entry(&self, files: &Files, table_at: u64, index: u64) -> Option<u64> {
-        let at = table_at.checked_add(index.checked_mul(4)?)?;
         files
-            .array(self.file, at)
+            .array(self.file, entry_at(table_at, index))
             .map(u32::from_le_bytes)
             .map(u64::from)
     }
@@ -166,12 +165,8 @@ impl Sparse {
         let table = Cell::of(at, self.grain.saturating_mul(self.table_entries));
         let Some(table_at) = self.entry(files, self.directory_at, table.index) else {
             let why = "the container ends within its grain directory";
-            let held = files.entries(self.file, self.directory_at, 4);
-            let len = match table.index < held {
-                true => table.left,
-                false => u64::MAX,
-            };
-            return Grain::Own(Piece::lost(len, why));
+            let at = entry_at(self.directory_at, table.index);
+            return Grain::Own(files.lost(self.file, at, [table.left, u64::MAX], why));
         };
         if table_at == 0 {
             return Grain::Below(table.left);
@@ -179,13 +174,11 @@ impl Sparse {
         let table_at = table_at.saturating_mul(SECTOR);
         let index = cell.index.checked_rem(self.table_entries).unwrap_or(0);
         match self.entry(files, table_at, index) {
-            None => Grain::Own(Piece::lost(
-                match index < files.entries(self.file, table_at, 4) {
-                    true => cell.left,
-                    false => table.left,
-                },
-                "the container ends before a grain table",
-            )),
+            None => {
+                let why = "the container ends before a grain table";
+                let at = entry_at(table_at, index);
+                Grain::Own(files.lost(self.file, at, [cell.left, table.left], why))
+            }
             Some(0) => Grain::Below(cell.left),
             Some(1) if self.flags & ZERO_GRAINS != 0 => Grain::Own(Piece::zero(cell.left)),
             Some(sector) => Grain::Own(self.stored(files, sector.saturating_mul(SECTOR), at, cell)),
@@ -234,6 +227,11 @@ impl Sparse {
             None => Grain::Own(Piece::lost(u64::MAX, "the stream was cut off before it")),
         }
     }
+}
+
+/// Position of an entry of a table; one that no file has if there is none.
+fn entry_at(table_at: u64, index: u64) -> u64 {
+    table_at.saturating_add(index.saturating_mul(4))
 }
 
 /// Walks over the markers of a stream and collects its grains.
