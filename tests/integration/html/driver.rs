@@ -173,6 +173,14 @@ impl Browser {
         }
     }
 
+    /// Waits until a script's value is this one: what follows a key or a click comes as an event
+    /// of its own, some time later.
+    #[track_caller]
+    pub fn until_is(&self, script: &str, wanted: &Value) {
+        let expression = script.strip_prefix("return ").expect("an expression");
+        self.until(&format!("return ({expression}) === {wanted}"));
+    }
+
     /// Presses keys, one after the other.
     pub fn press(&self, keys: &[&str]) {
         let actions: Vec<Value> = keys

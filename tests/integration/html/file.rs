@@ -138,8 +138,10 @@ fn a_finding_shows_its_evidence_and_the_keyboard_is_enough() {
     let browser = Browser::start(1400, 1000);
     browser.open(&report(&fleet, &[]));
     browser.press(&[TAB]);
-    let focused = "return document.activeElement.textContent";
-    assert_eq!(browser.get(focused), "Skip to the report");
+    browser.until_is(
+        "return document.activeElement.textContent",
+        &json!("Skip to the report"),
+    );
     browser.press(&[ENTER]);
     browser.until("return location.hash === '#overview'");
 
@@ -147,6 +149,7 @@ fn a_finding_shows_its_evidence_and_the_keyboard_is_enough() {
     browser.get("document.querySelector('[data-list=findings] input[data-word=critical]').focus()");
     browser.press(&[" "]);
     browser.until("return location.hash === '#findings?severity=critical'");
+    browser.until("return [...document.querySelectorAll('[data-list=findings] tbody .chip')].every((its) => its.textContent === 'critical')");
     browser.until("return document.activeElement.dataset.word === 'critical' && document.activeElement.checked");
 
     // A row opens, tells where it lies, and gives the focus back.
@@ -168,13 +171,10 @@ fn a_finding_shows_its_evidence_and_the_keyboard_is_enough() {
     }
     browser.press(&[ESCAPE]);
     browser.until("return !document.querySelector('dialog').open");
-    assert_eq!(
-        browser.get("return document.activeElement.dataset.row"),
-        row
-    );
-    assert_eq!(
-        browser.get("return location.hash"),
-        "#findings?severity=critical"
+    browser.until_is("return document.activeElement.dataset.row", &row);
+    browser.until_is(
+        "return location.hash",
+        &json!("#findings?severity=critical"),
     );
 }
 

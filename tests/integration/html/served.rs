@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::driver::Browser;
 use super::hostile::attacked;
@@ -343,9 +343,9 @@ fn what_is_imported_meanwhile_shows_and_an_open_page_takes_it_in() {
     browser.until(
         "return window.before === undefined && document.documentElement.dataset.ready === 'yes'",
     );
-    assert_eq!(
-        browser.get("return location.hash"),
-        "#findings?severity=critical"
+    browser.until_is(
+        "return location.hash",
+        &json!("#findings?severity=critical"),
     );
 }
 
