@@ -17,12 +17,14 @@
 pub mod assembly;
 pub mod carve;
 pub mod cut;
+pub mod joins;
 
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use self::assembly::Assembly;
 use self::carve::Codec;
+use self::joins::Joins;
 use crate::image::{Image, Map};
 use crate::unit::ImageOffset;
 
@@ -113,7 +115,9 @@ pub struct Origin {
 /// What is around some bytes, whose positions then are those in the innermost of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inside {
-    /// The bytes of a file that the outermost stream was found in, if not in those of the image.
+    /// The bytes of a file that the outermost stream was found in, if not in those of the image; or
+    /// those of such a stream of the image that does not lie in one piece, counted from where it
+    /// begins.
     pub assembly: Option<Arc<Assembly>>,
     /// Where the outermost compressed stream lies in the image or the assembly: from its magic
     /// number to the last byte that was decoded. All of the assembly, where there is no stream.
@@ -129,8 +133,8 @@ pub enum Beyond {
     /// Nothing: the window ends where the bytes end.
     #[default]
     Nothing,
-    /// The rest of an image.
-    Image(Arc<Image>),
+    /// The rest of an image, and where its files go on.
+    Image(Arc<Image>, Arc<Joins>),
     /// Bytes that are gone or have not come yet.
     Pipe,
 }

@@ -130,6 +130,15 @@ impl Confirmed {
         inside.map_or(&self.span, |inside| &inside.stored).clone()
     }
 
+    /// Where those bytes lie in the image, where they were put together from pieces of it; nothing
+    /// if they were not.
+    #[must_use]
+    pub fn places(&self) -> Vec<Range<u64>> {
+        let inside = self.origin.inside.as_ref();
+        let assembly = inside.and_then(|inside| inside.assembly.as_ref());
+        assembly.map_or_else(Vec::new, |assembly| assembly.places(&self.stored()))
+    }
+
     /// Where it begins in what the outermost stream gives that it was found in, if there is one.
     #[must_use]
     pub fn decoded(&self) -> Option<u64> {

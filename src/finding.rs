@@ -158,7 +158,8 @@ pub struct Occurrence {
     /// 1048576 gives.
     pub forensic_path: String,
     /// The bytes of the image that give the secret, in the order of the file, where they do not lie
-    /// in one piece: its own in a fragmented file, whole blocks in a compressed one.
+    /// in one piece: its own in a fragmented file, whole blocks in a compressed one. Of more than a
+    /// thousand the first ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pieces: Vec<Piece>,
     /// Encodings undone on the way, outermost first.

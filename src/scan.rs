@@ -21,6 +21,7 @@
 mod carve;
 pub mod choice;
 mod feeder;
+mod following;
 pub mod input;
 mod owners;
 mod restored;

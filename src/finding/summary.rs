@@ -105,8 +105,9 @@ pub struct Summary {
     pub second_pass: SecondPass,
     /// Compressed streams that were left alone, or left before their end, by the limit that
     /// stopped it: `carve-depth`, `carve-ratio`; and values of deployments that were not decoded,
-    /// because they are too long: `value-length`. What lies beyond was not searched; the bytes as
-    /// they are stored were, so the scan is complete all the same.
+    /// because they are too long: `value-length`; and joins of a disk's fragmented files that no
+    /// stream was followed across, because there are millions: `joins`. What lies beyond was not
+    /// searched; the bytes as they are stored were, so the scan is complete all the same.
     #[serde(default)]
     pub limits: BTreeMap<String, u64>,
     /// The engine used: `cpu`, `gpu` or `reference`.

@@ -14,13 +14,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Progress;
+use super::following::Following;
 use crate::anchor::{Engine, EngineError, Hit};
+use crate::chunk::assembly::{Assembly, Source};
 use crate::chunk::carve::{Codec, Decoder, Ending, Limit, MAX_DECODED, Supply};
 use crate::chunk::cut::Cut;
-use crate::chunk::{Beyond, Bytes, Chunk, Inside, Origin};
+use crate::chunk::{Bytes, Chunk, Inside, Origin};
 use crate::confirm::overlap::settle;
 use crate::confirm::{Confirmed, Confirmer, Tally};
-use crate::image::{Cache, Image};
+use crate::image::Cache;
 
 /// Most bytes that a stream of the image and all streams inside it may give together.
 const MAX_TREE: usize = 256 << 20;
@@ -174,16 +176,7 @@ impl<'a> Carver<'a> {
                 break;
             }
             let at = chunk.image_offset(hit.at.index()).0;
-            let mut supply = Following {
-                window: chunk.window.get(hit.at.index()..).unwrap_or_default(),
-                image: match &chunk.beyond {
-                    Beyond::Image(image) => Some(image),
-                    Beyond::Nothing | Beyond::Pipe => None,
-                },
-                at,
-                cache: &mut *cache,
-                ran_dry: false,
-            };
+            let mut supply = Following::new(chunk, hit.at.index(), cache);
             let place = Place {
                 codec,
                 at,
@@ -198,12 +191,13 @@ impl<'a> Carver<'a> {
             let Some((ending, cover)) = self.stream(&place, &mut supply, &mut tree, 1)? else {
                 continue;
             };
-            tree.carved.covers.extend(cover);
+            tree.carved
+                .covers
+                .extend(cover.into_iter().flat_map(|cover| supply.on_image(cover)));
             if tree.given >= MAX_TREE {
                 tree.limit(Limit::Tree);
             }
-            let cut = supply.ran_dry && matches!(chunk.beyond, Beyond::Pipe);
-            if cut && ending == Ending::Broken {
+            if supply.was_cut_off() && ending == Ending::Broken {
                 tree.limit(Limit::Pipe);
             }
         }
@@ -253,7 +247,10 @@ impl<'a> Carver<'a> {
             }
             _ => (place.at..place.at + decoded.stored, Vec::new()),
         };
-        let assembly = outside.and_then(|outside| outside.assembly.clone());
+        let assembly = match outside {
+            Some(outside) => outside.assembly.clone(),
+            None => strung(place.at, &supply.pieces(decoded.stored)),
+        };
         layers.push((place.at, place.codec));
         let origin = Arc::new(Origin {
             input: place.origin.input.clone(),
@@ -323,34 +320,26 @@ impl<'a> Carver<'a> {
     }
 }
 
-/// The bytes of an image from a hit on: what its chunk holds of them, then the rest.
-struct Following<'f> {
-    window: &'f [u8],
-    image: Option<&'f Arc<Image>>,
-    /// Position of the hit in the image.
-    at: u64,
-    cache: &'f mut Cache,
-    /// Whether more was wanted than there is.
-    ran_dry: bool,
-}
-
-impl Supply for Following<'_> {
-    fn read_at(&mut self, at: u64, buf: &mut [u8]) -> usize {
-        let mut here = usize::try_from(at)
-            .ok()
-            .and_then(|at| self.window.get(at..))
-            .unwrap_or_default();
-        let len = here.read_at(0, buf);
-        let (_, rest) = buf.split_at_mut(len);
-        let Some(image) = self.image else {
-            self.ran_dry |= !rest.is_empty();
-            return len;
-        };
-        let next = self.at.saturating_add(at).saturating_add(len as u64);
-        let left = usize::try_from(image.len().saturating_sub(next)).unwrap_or(usize::MAX);
-        let more = rest.len().min(left);
-        // What cannot be read stays zero, and the image lists it when it is closed.
-        let _listed = image.read_with(self.cache, next, &mut rest[..more]);
-        len + more
+/// The bytes of a stream that begins at `at` and goes on elsewhere.
+fn strung(at: u64, pieces: &[Range<u64>]) -> Option<Arc<Assembly>> {
+    if pieces.len() < 2 {
+        return None;
     }
+    let mut next = at;
+    let sources = pieces.iter().map(|disk| {
+        let start = next;
+        next += disk.end - disk.start;
+        Source {
+            range: start..next,
+            disk: disk.clone(),
+            moved: true,
+            skip: 0,
+        }
+    });
+    Some(Arc::new(Assembly {
+        volume: 0,
+        file: None,
+        codec: None,
+        sources: sources.collect(),
+    }))
 }

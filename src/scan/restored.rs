@@ -27,8 +27,7 @@ impl Restored {
     fn of(confirmed: Confirmed) -> Option<Self> {
         let inside = confirmed.origin.inside.as_ref()?;
         let assembly = Arc::clone(inside.assembly.as_ref()?);
-        let stored = confirmed.stored();
-        let places = assembly.places(&stored);
+        let places = confirmed.places();
         // The first number of the path is in bytes of the file; the disk's takes its place.
         let mut forensic_path = String::new();
         for (depth, (at, codec)) in inside.layers.iter().enumerate() {

@@ -23,6 +23,7 @@ use super::sink::{Done, Step};
 use super::worker::{Gathered, Worker};
 use crate::chunk::assembly::{Assembly, InFile, Source};
 use crate::chunk::cut::Cut;
+use crate::chunk::joins::Joining;
 use crate::chunk::{Bytes, Inside, Origin};
 use crate::confirm::Confirmed;
 use crate::confirm::overlap::settle;
@@ -56,6 +57,8 @@ pub(super) struct Looked {
     pub(super) bytes: u64,
     /// Values of deployments that were left alone, because they are too long.
     pub(super) left: u64,
+    /// Joins of runs that streams are not followed across, because there are too many.
+    pub(super) unjoined: u64,
 }
 
 /// Pieces to be searched.
@@ -97,6 +100,7 @@ impl Looked {
         self.encoded += other.encoded;
         self.bytes += other.bytes;
         self.left += other.left;
+        self.unjoined += other.unjoined;
     }
 }
 
@@ -119,20 +123,21 @@ impl<'s> Sweep<'s> {
         }
     }
 
-    /// Visits all of them.
-    pub(super) fn run(mut self, volumes: &Volumes) -> Looked {
+    /// Visits all of them, and notes where files go on elsewhere.
+    pub(super) fn run(mut self, volumes: &Volumes, joining: &mut Joining) -> Looked {
         let mut seen = HashSet::new();
         for (index, volume) in volumes.volumes.iter().enumerate() {
-            self.joins(index, volume);
+            self.joins(index, volume, joining);
             let Content::FileSystem(file_system) = &volume.content else {
                 continue;
             };
             // A table may name the same place a thousand times.
             if seen.insert(volume.part.to_disk(0)) {
-                self.files(index, &volume.part, file_system.as_ref());
+                self.files(index, &volume.part, file_system.as_ref(), joining);
             }
         }
         self.flush();
+        self.looked.unjoined = joining.left();
         self.looked
     }
 
@@ -172,7 +177,7 @@ impl<'s> Sweep<'s> {
     }
 
     /// Where a logical volume goes on elsewhere on the disk, whatever file lies there.
-    fn joins(&mut self, index: usize, volume: &Volume) {
+    fn joins(&mut self, index: usize, volume: &Volume, joining: &mut Joining) {
         let mut seams = Seams::new(self.reach());
         let mut found = Vec::new();
         let mut at = 0;
@@ -194,11 +199,17 @@ impl<'s> Sweep<'s> {
         seams.finish(&mut |seam| found.push(seam.clone()));
         let whole = Part::whole(Arc::clone(volume.part.disk()));
         for seam in found {
-            self.seam(index, &whole, &seam, None);
+            self.seam(index, (&whole, &seam), None, joining);
         }
     }
 
-    fn files(&mut self, index: usize, part: &Part, file_system: &dyn FileSystem) {
+    fn files(
+        &mut self,
+        index: usize,
+        part: &Part,
+        file_system: &dyn FileSystem,
+        joining: &mut Joining,
+    ) {
         let reach = self.reach();
         file_system.seams(reach, &mut |seam| {
             let file = InFile {
@@ -206,12 +217,18 @@ impl<'s> Sweep<'s> {
                 node: seam.node,
                 stream: seam.stream,
             };
-            self.seam(index, part, seam, Some(file));
+            self.seam(index, (part, seam), Some(file), joining);
         });
         file_system.encoded(&mut |encoded| self.encoded(index, part, encoded));
     }
 
-    fn seam(&mut self, volume: usize, part: &Part, seam: &Seam, file: Option<InFile>) {
+    fn seam(
+        &mut self,
+        volume: usize,
+        (part, seam): (&Part, &Seam),
+        file: Option<InFile>,
+        joining: &mut Joining,
+    ) {
         let mut sources = Vec::new();
         let mut at = seam.file_offset;
         for piece in &seam.pieces {
@@ -230,6 +247,9 @@ impl<'s> Sweep<'s> {
         // What does not belong to the volume as a whole is damage, and told as such.
         if at != seam.file_offset.saturating_add(len) {
             return;
+        }
+        for (before, after) in sources.iter().zip(sources.iter().skip(1)) {
+            joining.add(before.disk.end, after.disk.start, seam.deleted);
         }
         let last = seam.pieces.last().map_or(0, |last| last.end - last.start);
         let piece = Piece {

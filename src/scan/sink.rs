@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -27,6 +28,9 @@ use crate::finding::{Finding, Occurrence, Piece, Secret, Verdict};
 use crate::image::Map;
 use crate::rule::{RuleSet, Severity};
 use crate::volume::Volumes;
+
+/// Most pieces that a record lists: a stream in a file that is nothing but fragments has thousands.
+const MOST_PIECES: usize = 1000;
 
 /// One step of the scan, with its place in the order.
 pub(super) struct Done {
@@ -236,9 +240,9 @@ impl<'a> Sink<'a> {
             }
             Step::Swept(looked, started) => {
                 self.totals.looked.add(looked);
-                if looked.left > 0 {
-                    let limits = &mut self.totals.carved.limits;
-                    *limits.entry("value-length").or_default() += looked.left;
+                let limits = [("value-length", looked.left), ("joins", looked.unjoined)];
+                for (limit, count) in limits.into_iter().filter(|(_, count)| *count > 0) {
+                    *self.totals.carved.limits.entry(limit).or_default() += count;
                 }
                 self.totals.second_pass += started.elapsed();
                 self.second.settle(&self.rules, &self.plan.range);
@@ -373,6 +377,7 @@ impl<'a> Sink<'a> {
 
     fn record(&self, confirmed: Confirmed, fingerprint: String) -> Finding {
         let stored = confirmed.stored();
+        let places = confirmed.places();
         let Confirmed {
             variant,
             origin,
@@ -423,7 +428,7 @@ impl<'a> Sink<'a> {
                 offset: stored.start,
                 length: stored.end - stored.start,
                 forensic_path,
-                pieces: Vec::new(),
+                pieces: pieces(&places),
                 encoding: codecs.chain(encodings).map(str::to_owned).collect(),
                 partition: None,
                 filesystem: None,
@@ -466,20 +471,26 @@ fn point(place: &mut Occurrence, of: Place) {
 
 /// Writes where on the disk it lies into what counts in bytes of a file.
 fn lead_back(place: &mut Occurrence, restored: &Restored) {
-    let pieces = restored.places.iter().map(|range| Piece {
-        offset: range.start,
-        length: range.end - range.start,
-    });
-    let pieces: Vec<Piece> = pieces.collect();
     place.offset = restored.offset;
     // A file of deployments has no volumes that tell where in it something lies: it is the file.
     place.file_offset = place.file_offset.map(|_| restored.offset);
-    place.length = pieces.iter().map(|piece| piece.length).sum();
+    let lengths = restored.places.iter().map(|range| range.end - range.start);
+    place.length = lengths.sum();
     place.forensic_path.clone_from(&restored.forensic_path);
     if let Some(codec) = restored.assembly.codec {
         place.encoding.insert(0, codec.to_owned());
     }
-    if pieces.len() > 1 {
-        place.pieces = pieces;
+    place.pieces = pieces(&restored.places);
+}
+
+/// The pieces of the disk that give a secret, where they are more than one.
+fn pieces(places: &[Range<u64>]) -> Vec<Piece> {
+    let pieces = places.iter().map(|range| Piece {
+        offset: range.start,
+        length: range.end - range.start,
+    });
+    match places.len() {
+        0 | 1 => Vec::new(),
+        _ => pieces.take(MOST_PIECES).collect(),
     }
 }

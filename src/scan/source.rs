@@ -14,6 +14,7 @@ use super::sink::{Closed, Done, Opened, Step};
 use super::worker::{Gather, Work};
 use super::{Deployments, Progress};
 use crate::chunk::cut::{Cut, Piece};
+use crate::chunk::joins::{Joining, Joins};
 use crate::chunk::{Beyond, Bytes, Chunk, Origin};
 use crate::deployment::Documents;
 use crate::finding::deployment::Deployment;
@@ -212,14 +213,16 @@ impl<'a> Source<'a> {
             volumes: volumes.clone(),
         };
         self.step(Step::Opened(opened), done)?;
+        let mut joining = Joining::default();
         if let Some(volumes) = &volumes {
-            let sweep = |sweep: Sweep<'_>| sweep.run(volumes);
+            let sweep = |sweep: Sweep<'_>| sweep.run(volumes, &mut joining);
             self.second(&image, &origin, sweep, chunks, done)?;
         }
         if let Some(documents) = &hidden {
             let sweep = |sweep: Sweep<'_>| sweep.values(documents);
             self.second(&image, &origin, sweep, chunks, done)?;
         }
+        let joins = Arc::new(joining.table());
         let mut holes = 0;
         let mut extents = image.extents().peekable();
         while let Some(extent) = extents.next() {
@@ -251,7 +254,7 @@ impl<'a> Source<'a> {
                 if self.progress.stopped() {
                     break;
                 }
-                self.piece(&image, &origin, piece, chunks)?;
+                self.piece((&image, &joins), &origin, piece, chunks)?;
             }
         }
         let name = origin.path.clone().unwrap_or_else(|| origin.input.clone());
@@ -307,7 +310,7 @@ impl<'a> Source<'a> {
     /// One chunk: off the map if it lies there in one piece, else for a worker to put together.
     fn piece(
         &mut self,
-        image: &Arc<Image>,
+        (image, joins): (&Arc<Image>, &Arc<Joins>),
         origin: &Arc<Origin>,
         piece: Piece,
         chunks: &Sender<Work>,
@@ -317,6 +320,7 @@ impl<'a> Source<'a> {
                 sequence: self.next(),
                 origin: Arc::clone(origin),
                 image: Arc::clone(image),
+                joins: Arc::clone(joins),
                 piece,
                 cut: self.cut,
             };
@@ -326,7 +330,7 @@ impl<'a> Source<'a> {
         let body_len = (piece.body.end - piece.body.start) as usize;
         let at = crate::unit::ImageOffset(piece.window.start);
         let body = body_start..body_start + body_len;
-        let beyond = Beyond::Image(Arc::clone(image));
+        let beyond = Beyond::Image(Arc::clone(image), Arc::clone(joins));
         let window = Bytes::mapped(map, window);
         self.chunk((origin, beyond), at, body, window, chunks)
     }

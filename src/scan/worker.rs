@@ -10,6 +10,7 @@ use super::second::Batch;
 use super::sink::{Done, Step};
 use crate::anchor::{Engine, Hit};
 use crate::chunk::cut::{Cut, Piece};
+use crate::chunk::joins::Joins;
 use crate::chunk::{Beyond, Bytes, Chunk, Origin};
 use crate::confirm::{Confirmed, Confirmer, Tally};
 use crate::image::{Cache, Image};
@@ -32,6 +33,7 @@ pub(super) struct Gather {
     pub(super) sequence: u64,
     pub(super) origin: Arc<Origin>,
     pub(super) image: Arc<Image>,
+    pub(super) joins: Arc<Joins>,
     pub(super) piece: Piece,
     /// How it is cut further: a GPU's chunks are longer than a worker should hold.
     pub(super) cut: Cut,
@@ -122,6 +124,7 @@ impl<'a> Worker<'a> {
             sequence,
             origin,
             image,
+            joins,
             piece,
             cut,
         } = gather;
@@ -146,7 +149,7 @@ impl<'a> Worker<'a> {
                 at: ImageOffset(part.window.start),
                 body: body_start..body_start + body_len,
                 window: Bytes::read(window),
-                beyond: Beyond::Image(Arc::clone(image)),
+                beyond: Beyond::Image(Arc::clone(image), Arc::clone(joins)),
             });
             if let Err(other) = gathered.add(done) {
                 return *other;

@@ -5,6 +5,7 @@
 mod kernel;
 mod recall;
 mod short;
+mod streams;
 
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};

@@ -8,12 +8,19 @@
 )]
 
 use std::io::{self, Read};
+use std::ops::Range;
 
 /// Where the bytes of a stream come from.
 pub trait Supply {
     /// Fills the beginning of `buf` with the bytes `at` bytes after the stream's first one, and
     /// says how many there were: fewer than `buf` holds only at the end of all bytes.
     fn read_at(&mut self, at: u64, buf: &mut [u8]) -> usize;
+
+    /// Where the first `len` bytes come from, if they do not lie in one piece: ranges of the image in
+    /// the order of the stream.
+    fn pieces(&self, _len: u64) -> Vec<Range<u64>> {
+        Vec::new()
+    }
 }
 
 impl Supply for &[u8] {
