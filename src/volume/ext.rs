@@ -18,6 +18,7 @@ mod superblock;
 
 use std::collections::HashSet;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::budget::Budget;
 use super::superblock::{CopiedSuperblock, warn_of_journal};
@@ -42,6 +43,8 @@ pub struct Ext {
     /// Read when first asked for: most places have nothing to do with them.
     journal: OnceLock<Journal>,
     structures: OnceLock<Vec<Structure>>,
+    /// Whether a sweep has told what is wrong with inodes.
+    noted: AtomicBool,
 }
 
 impl Ext {
@@ -74,6 +77,7 @@ impl Ext {
             warnings,
             journal: OnceLock::new(),
             structures: OnceLock::new(),
+            noted: AtomicBool::new(false),
         }
     }
 
@@ -95,7 +99,7 @@ impl Ext {
     }
 
     /// The runs of one inode, all its streams.
-    fn runs_of(&self, inode: &Inode, budget: &mut Budget, visit: &mut dyn FnMut(&Run)) {
+    fn runs_of(&self, inode: &Inode<'_>, budget: &mut Budget, visit: &mut dyn FnMut(&Run)) {
         if inode.is_inline() || inode.is_short_link() {
             inline::runs(inode, visit);
         } else {
@@ -117,7 +121,7 @@ impl Ext {
     }
 
     /// Counts what a sweep comes by, to say so once.
-    fn note(&self, inode: &Inode, counts: &mut Counts) {
+    fn note(&self, inode: &Inode<'_>, counts: &mut Counts) {
         if inode.deleted {
             return;
         }
@@ -159,8 +163,12 @@ impl FileSystem for Ext {
     fn runs(&self, visit: &mut dyn FnMut(&Run)) {
         let mut budget = Budget::of_blocks(self.fs.blocks);
         let mut counts = Counts::default();
+        // The second sweep of a scan would find the same again.
+        let is_first = !self.noted.swap(true, Ordering::Relaxed);
         self.inodes(&mut |inode| {
-            self.note(&inode, &mut counts);
+            if is_first {
+                self.note(&inode, &mut counts);
+            }
             if inode.number == RESIZE || inode.number == self.fs.journal {
                 // What these map is no file's; only the map itself is theirs.
                 self.map(&inode, &mut budget, &mut |run| {

@@ -89,7 +89,7 @@ impl Ext {
     }
 
     /// Visits the entries of a directory, the live ones of each block first.
-    fn entries(&self, inode: &Inode, budget: &mut Budget, visit: &mut dyn FnMut(Entry<'_>)) {
+    fn entries(&self, inode: &Inode<'_>, budget: &mut Budget, visit: &mut dyn FnMut(Entry<'_>)) {
         let format = Format {
             has_type: self.fs.has(incompat::FILE_TYPE),
             inodes: self.fs.inodes,

@@ -25,7 +25,7 @@ pub(super) struct Piece {
 }
 
 /// The one or two pieces of an inode's content.
-pub(super) fn pieces(inode: &Inode) -> Vec<Piece> {
+pub(super) fn pieces(inode: &Inode<'_>) -> Vec<Piece> {
     let mut pieces = vec![Piece {
         file_offset: 0,
         within: AREA,
@@ -42,7 +42,7 @@ pub(super) fn pieces(inode: &Inode) -> Vec<Piece> {
 }
 
 /// The bytes of a piece.
-pub(super) fn bytes(inode: &Inode, piece: Piece) -> Option<&[u8]> {
+pub(super) fn bytes<'i>(inode: &'i Inode<'_>, piece: Piece) -> Option<&'i [u8]> {
     let from = usize::try_from(piece.within).ok()?;
     let len = usize::try_from(piece.len).ok()?;
     inode.raw.get(from..)?.get(..len)
@@ -74,7 +74,7 @@ fn attribute(raw: &[u8]) -> Option<(u64, u64)> {
 }
 
 /// Visits the inline content of a file or the target of a short link as runs.
-pub(super) fn runs(inode: &Inode, visit: &mut dyn FnMut(&Run)) {
+pub(super) fn runs(inode: &Inode<'_>, visit: &mut dyn FnMut(&Run)) {
     for piece in pieces(inode) {
         let valid = inode.size.saturating_sub(piece.file_offset).min(piece.len);
         visit(&Run {
@@ -91,7 +91,7 @@ pub(super) fn runs(inode: &Inode, visit: &mut dyn FnMut(&Run)) {
 }
 
 /// The content put together, if it lies in two pieces.
-pub(super) fn whole(inode: &Inode) -> Option<Encoded> {
+pub(super) fn whole(inode: &Inode<'_>) -> Option<Encoded> {
     let pieces = pieces(inode);
     if inode.size <= AREA_LEN || pieces.len() < 2 {
         return None;

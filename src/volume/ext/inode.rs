@@ -1,5 +1,7 @@
 //! Inodes, one by one and all in a row.
 
+use std::borrow::Cow;
+
 use super::Ext;
 use super::superblock::Superblock;
 use crate::volume::crc::crc32c;
@@ -24,35 +26,37 @@ const INLINE: u32 = 0x1000_0000;
 const INDEXED: u32 = 0x1000;
 const ENCRYPTED: u32 = 0x800;
 
-/// An inode that is or was in use.
+/// An inode that is or was in use. A sweep sees millions of them, so they are looked at where they
+/// were read.
 #[derive(Clone, Debug)]
-pub(super) struct Inode {
+pub(super) struct Inode<'r> {
     pub(super) number: u64,
     /// Where it lies on the volume.
     pub(super) at: u64,
-    pub(super) raw: Vec<u8>,
+    pub(super) raw: Cow<'r, [u8]>,
     pub(super) size: u64,
     pub(super) deleted: bool,
     mode: u16,
     flags: u32,
 }
 
-impl Inode {
+impl<'r> Inode<'r> {
     /// `None` if it was never in use.
-    pub(super) fn parse(raw: &[u8], number: u64, at: u64) -> Option<Self> {
-        let mode = le_u16(raw, 0)?;
+    pub(super) fn parse(raw: impl Into<Cow<'r, [u8]>>, number: u64, at: u64) -> Option<Self> {
+        let raw = raw.into();
+        let mode = le_u16(&raw, 0)?;
         if mode == 0 {
             return None;
         }
-        let links = le_u16(raw, 26)?;
+        let links = le_u16(&raw, 26)?;
         Some(Self {
             number,
             at,
-            size: joined(le_u32(raw, 108)?, le_u32(raw, 4)?),
+            size: joined(le_u32(&raw, 108)?, le_u32(&raw, 4)?),
             deleted: links == 0,
             mode,
-            flags: le_u32(raw, 32)?,
-            raw: raw.to_owned(),
+            flags: le_u32(&raw, 32)?,
+            raw,
         })
         .map(|mut inode| {
             // Only files have the upper half; older directories keep something else there.
@@ -131,7 +135,7 @@ impl Inode {
 
     fn checksum(&self, fs: &Superblock) -> Option<(u32, u32)> {
         let seed = self.seed(fs.seed?)?;
-        let raw = self.raw.as_slice();
+        let raw = &*self.raw;
         let low = le_u16(raw, LOW_SUM)?;
         // The sum's own two halves count as zero. The upper one exists only where the inode is long
         // enough and says that it is.
@@ -148,7 +152,7 @@ impl Inode {
     }
 
     pub(super) fn node(&self) -> Option<Node> {
-        let raw = &self.raw;
+        let raw = &*self.raw;
         let id =
             |low, high| Some(u32::from(le_u16(raw, high)?) << 16 | u32::from(le_u16(raw, low)?));
         Some(Node {
@@ -174,7 +178,7 @@ impl Inode {
 
 impl Ext {
     /// Visits every inode that is or was in use, in disk order within each group.
-    pub(super) fn inodes(&self, visit: &mut dyn FnMut(Inode)) {
+    pub(super) fn inodes(&self, visit: &mut dyn FnMut(Inode<'_>)) {
         // Tables of a sound file system do not overlap, so they are no longer than the volume.
         let mut left = self.part.len();
         for (number, group) in (0_u64..).zip(&self.groups) {
@@ -196,7 +200,7 @@ impl Ext {
     }
 
     /// Visits the inodes of one table; `first` is the number of its first one.
-    fn table(&self, start: u64, len: u64, first: u64, visit: &mut dyn FnMut(Inode)) {
+    fn table(&self, start: u64, len: u64, first: u64, visit: &mut dyn FnMut(Inode<'_>)) {
         let mut number = first;
         let mut done = 0;
         let size = usize::try_from(self.fs.inode_size).unwrap_or(128);
@@ -234,10 +238,10 @@ impl Ext {
     }
 
     /// The inode of this number, if it is or was in use.
-    pub(super) fn inode(&self, number: u64) -> Option<Inode> {
+    pub(super) fn inode(&self, number: u64) -> Option<Inode<'static>> {
         let at = self.inode_at(number)?;
         let len = usize::try_from(self.fs.inode_size).ok()?;
-        Inode::parse(&self.part.read_vec(at, len).ok()?, number, at)
+        Inode::parse(self.part.read_vec(at, len).ok()?, number, at)
     }
 
     fn inode_at(&self, number: u64) -> Option<u64> {

@@ -151,7 +151,7 @@ impl Journal {
 }
 
 /// Where the journal's blocks lie.
-fn stretches(ext: &Ext, inode: &Inode) -> Vec<Stretch> {
+fn stretches(ext: &Ext, inode: &Inode<'_>) -> Vec<Stretch> {
     let mut stretches = Vec::new();
     let size = ext.fs.block_size;
     ext.map(inode, &mut Budget::of_blocks(ext.fs.blocks), &mut |run| {

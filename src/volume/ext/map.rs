@@ -12,7 +12,7 @@ pub(super) const ATTRIBUTES: u32 = 1;
 /// Makes runs of an inode's blocks, joining what follows on.
 pub(super) struct Mapper<'a> {
     pub(super) ext: &'a Ext,
-    pub(super) inode: &'a Inode,
+    pub(super) inode: &'a Inode<'a>,
     budget: &'a mut Budget,
     visit: &'a mut dyn FnMut(&Run),
     /// Blocks not yet visited.
@@ -30,7 +30,7 @@ struct Blocks {
 
 impl Ext {
     /// Visits the runs of one inode.
-    pub(super) fn map(&self, inode: &Inode, budget: &mut Budget, visit: &mut dyn FnMut(&Run)) {
+    pub(super) fn map(&self, inode: &Inode<'_>, budget: &mut Budget, visit: &mut dyn FnMut(&Run)) {
         let mut mapper = Mapper {
             ext: self,
             inode,
