@@ -66,6 +66,13 @@ impl Bytes {
         }
     }
 
+    /// Gives back the memory of some of them that are searched and can be read again.
+    pub fn release(&self, range: Range<usize>) {
+        if let Owner::Mapped(map) = &self.owner {
+            map.release(self.range.start + range.start..self.range.start + range.end);
+        }
+    }
+
     /// What a decoder gave; its memory can be used again when all copies are gone.
     #[must_use]
     pub fn decoded(bytes: Arc<Vec<u8>>) -> Self {

@@ -26,6 +26,9 @@ use std::ops::Range;
 
 use memmap2::{Mmap, MmapOptions};
 
+/// Fewest bytes that are worth a call to give them back.
+const WORTH: usize = 256 << 10;
+
 use super::source::end_of;
 #[cfg(unix)]
 use fault::Guard;
@@ -94,6 +97,34 @@ impl Map {
             Some(guarded) => &guarded.memory,
             None => &[],
         }
+    }
+
+    /// Gives back the memory that bytes took which were searched; they can still be read. The system
+    /// would take it when it is short of some, but not the page tables: two gigabytes of them for a
+    /// terabyte.
+    pub fn release(&self, range: Range<usize>) {
+        let end = range.end.min(self.bytes().len());
+        let len = end.saturating_sub(range.start);
+        let Some(guarded) = self.guarded.as_ref().filter(|_| len >= WORTH) else {
+            return;
+        };
+        #[cfg(unix)]
+        #[allow(
+            unsafe_code,
+            reason = "of private memory this advice loses what was written"
+        )]
+        // SAFETY: the map is a shared one of a file and read-only, so its pages hold nothing that
+        // the file does not, and those that `Guard` put in the place of lost ones are zeros that
+        // become zeros again. Who reads meanwhile gets the file's bytes anew.
+        let _advice = unsafe {
+            guarded.memory.unchecked_advise_range(
+                memmap2::UncheckedAdvice::DontNeed,
+                range.start,
+                len,
+            )
+        };
+        #[cfg(not(unix))]
+        let _ = guarded;
     }
 
     /// How many reads have failed so far. Cheap: asked after every chunk, a change says that some
@@ -237,6 +268,41 @@ mod tests {
         file.set_len(MIB - 1).unwrap();
         assert_eq!(map.faults(), 0);
         assert_eq!(map.unreadable(), [MIB - 1..MIB]);
+    }
+
+    /// Bytes of this map that take memory.
+    #[cfg(target_os = "linux")]
+    fn resident(map: &Map) -> u64 {
+        let start = format!("{:x}-", map.bytes().as_ptr().addr());
+        let all = std::fs::read_to_string("/proc/self/smaps").unwrap();
+        let its = all.split(&format!("\n{start}")).nth(1).unwrap();
+        let line = its.lines().find(|line| line.starts_with("Rss:")).unwrap();
+        let number = line.split_whitespace().nth(1).unwrap();
+        number.parse::<u64>().unwrap() << 10
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_was_given_back_takes_no_memory_and_is_still_there() {
+        let (file, map) = mapped(4 * MIB);
+        file.write_all_at(&[7; 4 << 20], 0).unwrap();
+        assert_eq!(read_all(&map), 4 << 20);
+        assert_eq!(resident(&map), 4 * MIB);
+        map.release(MIB as usize..3 * MIB as usize);
+        // The system may take more: it maps some pages together.
+        assert!(resident(&map) <= 2 * MIB);
+        assert_eq!(read_all(&map), 4 << 20);
+        // Too few to be worth it, and beyond the end.
+        map.release(0..4096);
+        map.release(5 << 20..6 << 20);
+        assert_eq!(resident(&map), 4 * MIB);
+        // Lost bytes stay zeros.
+        file.set_len(0).unwrap();
+        map.release(0..usize::MAX);
+        assert_eq!(read_all(&map), 0);
+        map.release(0..4 << 20);
+        assert_eq!(read_all(&map), 0);
+        assert_eq!(map.unreadable(), [0..4 * MIB]);
     }
 
     #[test]

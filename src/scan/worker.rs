@@ -72,12 +72,21 @@ impl<'a> Worker<'a> {
         done: &Sender<Done>,
     ) {
         while let Some(item) = next(work, &mut idle) {
+            let searched = match &item {
+                Work::Search(chunk) | Work::Confirm(chunk, _) => {
+                    Some((chunk.window.clone(), chunk.body.clone()))
+                }
+                Work::Gather(_) | Work::Assembled(_) => None,
+            };
             let result = match item {
                 Work::Search(chunk) => self.search(chunk),
                 Work::Confirm(chunk, hits) => self.confirm(&chunk, &hits),
                 Work::Gather(gather) => self.gather(&gather),
                 Work::Assembled(batch) => self.assembled(batch),
             };
+            if let Some((window, body)) = searched {
+                window.release(body);
+            }
             if done.send(result).is_err() {
                 return;
             }
