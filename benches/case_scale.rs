@@ -1,7 +1,8 @@
 //! Makes the files of a large fleet, imports them, and times every scenario and template.
 //!
 //! `cargo run --release --example case_scale -- DIR [ASSETS SECRETS]`, and `-- ask CASE` to ask a
-//! case again that lies there; the figures that are kept lie in `benches/record`. Nothing in the files is a secret: previews and fingerprints are made up.
+//! case again that lies there; the figures that are kept lie in `benches/record`. Nothing in the files is a
+//! secret: previews and fingerprints are made up.
 
 #![allow(clippy::print_stdout, reason = "a measurement prints")]
 

@@ -90,8 +90,39 @@ def freed():
     os.remove(stay[3][1])
 
 
+def crumbled():
+    """Leaves free space in pieces of seven blocks, which hold half a chunk of inodes and never a
+    whole one, and writes and deletes files there."""
+    whole = [write("whole", 600 + n) for n in range(20)]
+    _, name = write("fill", block)
+    settle()
+    free = os.statvfs(root).f_bavail - 8
+    while True:
+        try:
+            subprocess.run(["fallocate", "-l", str(free * block), name], check=True, stderr=subprocess.DEVNULL)
+            break
+        except subprocess.CalledProcessError:
+            free -= 8
+    settle()
+    for at in range(8, free - 8, 8):
+        subprocess.run(["fallocate", "-p", "-o", str(at * block), "-l", str(7 * block), name], check=True)
+    settle()
+    # What the file system kept for itself lies in one piece; the largest there is goes first.
+    for number, count in enumerate((400, 128, 64, 64, 32, 32, 16, 16, 8, 8, 8, 8)):
+        subprocess.run(["fallocate", "-l", str(count * block), f"{root}/rest{number}"], check=True)
+    settle()
+    stay = [write(f"stay/{n % 5}", 700 + 8 * n) for n in range(500)]
+    gone = [write("gone", 800 + 7 * n) for n in range(400)]
+    settle()
+    for _, name in gone + stay[::9]:
+        os.remove(name)
+    os.rmdir(f"{root}/gone")
+    settle()
+    os.remove(whole[3][1])
+
+
 if len(sys.argv) > 3:
-    freed()
+    {"freed": freed, "crumbled": crumbled}[sys.argv[3]]()
     sys.exit()
 
 small = [write("small", block * (n % 3) + 100 + n) for n in range(40 * scale)]

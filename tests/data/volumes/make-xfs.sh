@@ -42,4 +42,6 @@ make xfs-v5 60 "" -d agcount=3 -i nrext64=1,size=512 -m rmapbt=1
 make xfs-1k 52 "" -d agcount=3 -b size=1024 -n size=8192 -i size=512 -m bigtime=0,finobt=0,rmapbt=0
 # Chunks of inodes that were given back.
 make xfs-freed 40 freed -d agcount=2
+# Chunks of inodes of which half is there.
+make xfs-sparse 40 crumbled -d agcount=2
 ls -l "$out"

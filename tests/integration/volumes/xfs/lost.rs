@@ -2,13 +2,14 @@
 //! end of a journal.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use keydredge::volume::attribute::{Owner, State};
 use keydredge::volume::{NodeId, RunKind, Volumes};
 
 use super::super::mark::{self, Marked};
-use super::super::{fixture, open, owners, paths, reader};
-use super::{check_free, number_in, offline, told, tree};
+use super::super::{fixture, open, owners, paths, reader, run, stdout};
+use super::{check_free, compare, number_in, offline, told, tree};
 use crate::fixture::Desk;
 
 #[test]
@@ -71,18 +72,13 @@ fn inodes_are_found_without_their_tree() {
     }
 }
 
-#[test]
-fn deleted_files_are_named_whose_inodes_are_in_no_tree_any_more() {
-    let desk = Desk::new();
-    let image = fixture(&desk, "xfs-freed");
-    let volumes = open(&image);
-    // What is free is said to be, whatever is found there.
-    check_free(&image, &volumes, 4096);
-    let bytes = std::fs::read(&image).unwrap();
+/// Deleted files that are named by an inode which keeps no name.
+fn named(image: &Path, volumes: &Volumes) -> BTreeSet<u32> {
+    let bytes = std::fs::read(image).unwrap();
     let found = mark::find(&bytes);
     let places: Vec<u64> = found.iter().map(|mark| mark.at).collect();
     let mut gone = BTreeSet::new();
-    for (mark, owners) in found.iter().zip(owners(&volumes, &places)) {
+    for (mark, owners) in found.iter().zip(owners(volumes, &places)) {
         let is_named = |owner: &&Owner| {
             let path = owner.path.as_deref().unwrap_or_default();
             // The root lies in its inode, which keeps no name of what was deleted.
@@ -94,8 +90,39 @@ fn deleted_files_are_named_whose_inodes_are_in_no_tree_any_more() {
             gone.insert(mark.file);
         }
     }
+    gone
+}
+
+#[test]
+fn deleted_files_are_named_whose_inodes_are_in_no_tree_any_more() {
+    let desk = Desk::new();
+    let image = fixture(&desk, "xfs-freed");
+    let volumes = open(&image);
+    // What is free is said to be, whatever is found there.
+    check_free(&image, &volumes, 4096);
+    let gone = named(&image, &volumes);
     // Two hundred were deleted, and nothing was written since.
     assert_eq!(gone.len(), 200);
+    assert_eq!(reader(&volumes).warnings(), [""; 0]);
+}
+
+#[test]
+fn chunks_of_inodes_may_be_there_in_part() {
+    let desk = Desk::new();
+    let image = fixture(&desk, "xfs-sparse");
+    // `1:[384,0xff00,32,4,0xffffffff10080402]`: the second number tells which parts are missing.
+    let chunks = |group: &str| -> usize {
+        let (group, shown) = (format!("agi {group}"), image.to_str().unwrap());
+        let tree = ["-r", "-c", &group, "-c", "addr root", "-c", "print", shown];
+        let told = stdout(&run("xfs_db", &tree));
+        told.lines().filter(|line| line.contains(",0xff")).count()
+    };
+    assert!(chunks("0") > 2 && chunks("1") > 2);
+    let volumes = open(&image);
+    compare(&image, &volumes, 1000);
+    // Of those given back there is nothing but what lies in free space.
+    let gone = named(&image, &volumes);
+    assert!(gone.len() > 300, "{}", gone.len());
     assert_eq!(reader(&volumes).warnings(), [""; 0]);
 }
 
