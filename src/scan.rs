@@ -49,6 +49,7 @@ use crate::finding::Finding;
 use crate::finding::deployment::Deployment;
 use crate::finding::fingerprint::Key;
 use crate::finding::summary::{Rules, SecondPass, Span, Summary};
+use crate::rule::load::AUTHORIZED_KEY;
 use crate::rule::{AnchorSpec, RuleSet};
 use choice::Engines;
 use input::Input;
@@ -169,10 +170,13 @@ pub fn run(
     let started = Instant::now();
     let cut = cut(plan.confirmer.rules(), &plan.table, plan.chunk);
     let threads = plan.threads.max(1);
+    let types = plan.confirmer.rules().types.iter();
+    let (lines, secrets): (Vec<_>, Vec<_>) = types.partition(|one| one.id == AUTHORIZED_KEY);
     let rules = Rules {
         hash: plan.confirmer.rules().hash.clone(),
-        types: plan.confirmer.rules().types.len(),
+        types: secrets.len(),
         anchors: plan.anchors,
+        key_lines: !lines.is_empty(),
     };
     let (engine, adapter) = (engines.name().to_owned(), engines.device());
     let must_not_fall_back = engines.must_not_fall_back();

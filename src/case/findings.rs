@@ -186,8 +186,9 @@ impl Import<'_> {
         self.evidence(location, finding)
     }
 
-    /// Takes the summary. A complete scan of whole inputs that looked for at least as many types as the one before
-    /// also says what is gone; findings that are in none of their places any more are fixed.
+    /// Takes the summary. A complete scan of whole inputs that looked for at least as many types as
+    /// the one before also says what is gone; findings that are in none of their places any more are
+    /// fixed.
     ///
     /// # Errors
     /// When the database fails.
@@ -225,18 +226,16 @@ impl Import<'_> {
                AND ?2 >= (SELECT types FROM scan WHERE id = location.scan_id)",
             params![scan.id, types],
         )?;
-        self.transaction.execute(
-            "DELETE FROM accepts WHERE scan_id <> ?1
-               AND image_id IN (SELECT image_id FROM scanned WHERE scan_id = ?1)
-               AND ?2 >= (SELECT types FROM scan WHERE id = accepts.scan_id)",
-            params![scan.id, types],
-        )?;
-        self.transaction.execute(
-            "DELETE FROM known_host WHERE scan_id <> ?1
-               AND image_id IN (SELECT image_id FROM scanned WHERE scan_id = ?1)
-               AND ?2 >= (SELECT types FROM scan WHERE id = known_host.scan_id)",
-            params![scan.id, types],
-        )?;
+        for lines in ["accepts", "known_host"] {
+            if !summary.rules.key_lines {
+                break;
+            }
+            let gone = format!(
+                "DELETE FROM {lines} WHERE scan_id <> ?1
+                   AND image_id IN (SELECT image_id FROM scanned WHERE scan_id = ?1)"
+            );
+            self.transaction.execute(&gone, [scan.id])?;
+        }
         self.transaction.execute(
             "UPDATE finding SET status = 'fixed' WHERE status IN ('open', 'accepted')
                AND id IN (SELECT finding_id FROM location WHERE gone = 1)

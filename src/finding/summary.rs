@@ -36,6 +36,9 @@ pub struct Rules {
     pub types: usize,
     /// Number of anchors they have.
     pub anchors: usize,
+    /// Whether lines of `authorized_keys` and `known_hosts` were looked for too, as for a case.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub key_lines: bool,
 }
 
 /// What was searched beside the bytes of a disk in their order: bytes of files that lie there in

@@ -113,6 +113,36 @@ fn an_unfinished_or_narrower_scan_fixes_nothing() {
     }
 }
 
+/// A record that is imported says what is gone as a scan into the case does; of lines of public keys
+/// it says nothing, because it did not look for them.
+#[test]
+fn a_record_that_is_imported_fixes_what_is_gone() {
+    let fleet = Fleet::new();
+    let accepting =
+        || fleet.ask(&["explore", "--sql", "SELECT count(*) AS n FROM accepts"])[0].clone();
+    let before = accepting();
+    for (name, gone) in [("gcp-app", "G1"), ("az-db01", "")] {
+        let path = format!("fleet/images/{name}.img");
+        let image = fleet.desk.path(&path);
+        let len = std::fs::read(&image).unwrap().len();
+        std::fs::write(&image, vec![0; len]).unwrap();
+        let record = fleet.desk.path("again.jsonl");
+        let ran = fleet
+            .desk
+            .keydredge_with_key(&[0; 32])
+            .args(["scan", &path, "--output"])
+            .arg(&record)
+            .output()
+            .unwrap();
+        assert!(ran.status.success());
+        fleet.case(&["import", "again.jsonl"]).expect(0);
+        if !gone.is_empty() {
+            assert_eq!(fleet.scenarios(), all_but(&[gone]));
+        }
+    }
+    assert_eq!(accepting(), before);
+}
+
 /// A finding in a deployment, as the scan of one writes it.
 fn deployed(deployment: &str, pointer: &str, fingerprint: &str) -> Value {
     json!({
@@ -262,8 +292,10 @@ fn public_keys_are_no_findings_and_a_scan_without_a_case_does_not_look_for_them(
     };
     let (found, summary) = scan(&[]);
     assert_eq!((found, summary.findings, summary.rules.types), (0, 0, 34));
+    assert!(!summary.rules.key_lines);
     let (found, summary) = scan(&["--case", "other.db"]);
-    assert_eq!((found, summary.findings, summary.rules.types), (0, 0, 35));
+    assert_eq!((found, summary.findings, summary.rules.types), (0, 0, 34));
+    assert!(summary.rules.key_lines);
     let ran = fleet.desk.run(&[
         "case",
         "explore",
