@@ -3,6 +3,7 @@
 #
 #     tests/fuzz.sh [SECONDS] [TARGET..]      60 seconds, all targets, as many at a time as there are
 #                                             processors
+#     FUZZ_SEED=1 tests/fuzz.sh ..            goes the same ways as the last time, as far as time lets it
 #     tests/fuzz.sh --keep [TARGET..]         keeps what was found worth keeping in tests/fuzz/corpus
 #
 # Needs a C++ compiler for libFuzzer, and no nightly toolchain: the compiler's own passes count
@@ -72,7 +73,7 @@ fuzz() {
     shift
     FUZZ_TARGET=$target FUZZ_DATA=$work/base FUZZ_SEEDS=$work/seed/$target \
         "$program" -timeout=20 -rss_limit_mb=1024 -artifact_prefix="$work/crash/$target/" \
-        -print_final_stats=1 "$@" >"$log" 2>&1
+        -print_final_stats=1 -seed="${FUZZ_SEED:-0}" "$@" >"$log" 2>&1
 }
 
 one() {
