@@ -75,7 +75,7 @@ impl<'f> Following<'f> {
         // Decoders read on, so it is the last one nearly always.
         while let Some(next) = self.next {
             let (before, run) = self.runs.last().cloned().unwrap_or((0, next..next));
-            let end = before + (run.end - run.start);
+            let end = before.saturating_add(run.end - run.start);
             if at < end {
                 break;
             }

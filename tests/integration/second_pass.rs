@@ -7,7 +7,6 @@ mod recall;
 mod short;
 mod streams;
 
-use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use keydredge::finding::Finding;
@@ -16,6 +15,7 @@ use rustix::fs::XattrFlags;
 
 use crate::fixture::{Desk, Ran};
 use crate::volumes::mount::Mounted;
+use crate::volumes::ntfs::write_backwards;
 use crate::volumes::{blank, run};
 
 fn github(seed: &str) -> String {
@@ -212,9 +212,8 @@ fn a_secret_between_the_two_parts_of_an_inode_is_found() {
     assert_eq!(strung(&image, &tiny), github("tiny").as_bytes());
 }
 
-#[test]
-fn secrets_that_ntfs_compressed_or_cut_up_are_found() {
-    let desk = Desk::new();
+/// An empty NTFS, mounted.
+fn ntfs(desk: &Desk) -> (PathBuf, Mounted) {
     let image = desk.path("ntfs.img");
     blank(&image, 5 << 20);
     run(
@@ -222,6 +221,13 @@ fn secrets_that_ntfs_compressed_or_cut_up_are_found() {
         &["-q", "-F", "-c", "4096", image.to_str().unwrap()],
     );
     let mounted = Mounted::new(&image, &desk.path("mount"));
+    (image, mounted)
+}
+
+#[test]
+fn secrets_that_ntfs_compressed_or_cut_up_are_found() {
+    let desk = Desk::new();
+    let (image, mounted) = ntfs(&desk);
     let folder = mounted.path("/comp");
     std::fs::create_dir(&folder).unwrap();
     let flags = 0x810_u32.to_be_bytes();
@@ -260,13 +266,7 @@ fn secrets_that_ntfs_compressed_or_cut_up_are_found() {
         std::fs::write(mounted.path(&format!("/r{at}.env")), text).unwrap();
     }
     let shredded = with_secret(4096 * 6, 8192 - 20, "shredded");
-    let mut file = std::fs::File::create(mounted.path("/shredded.env")).unwrap();
-    file.set_len(shredded.len() as u64).unwrap();
-    for (number, block) in shredded.chunks(4096).enumerate().rev() {
-        file.seek(SeekFrom::Start(number as u64 * 4096)).unwrap();
-        file.write_all(block).unwrap();
-    }
-    drop(file);
+    write_backwards(&mounted.path("/shredded.env"), &shredded, 4096);
     for gone in ["gone.txt", "gone.bin"] {
         std::fs::remove_file(folder.join(gone)).unwrap();
     }

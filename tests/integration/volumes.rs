@@ -10,7 +10,7 @@ mod ext;
 mod fat;
 pub mod mark;
 pub mod mount;
-mod ntfs;
+pub mod ntfs;
 pub mod oracle;
 pub mod table;
 pub mod xfs;

@@ -2,16 +2,15 @@
 //! what the same scan finds in the same file outside of any disk.
 
 use std::collections::BTreeSet;
-use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
 use keydredge::finding::Finding;
 use keydredge::specimen::Stream;
 
-use super::{fragmented, github, strung};
+use super::{fragmented, github, ntfs, strung};
 use crate::fixture::Desk;
-use crate::volumes::mount::Mounted;
-use crate::volumes::{blank, run};
+use crate::volumes::ntfs::write_backwards;
+use crate::volumes::run;
 
 const ONLY: [&str; 3] = ["--reveal", "--types", "github-personal-access-token"];
 
@@ -116,22 +115,11 @@ fn streams_are_read_along_their_file() {
 #[test]
 fn streams_of_deleted_files_are_read_along_them_too() {
     let desk = Desk::new();
-    let image = desk.path("ntfs.img");
-    blank(&image, 5 << 20);
-    run(
-        "mkntfs",
-        &["-q", "-F", "-c", "4096", image.to_str().unwrap()],
-    );
-    let mounted = Mounted::new(&image, &desk.path("mount"));
+    let (image, mounted) = ntfs(&desk);
     let files = packed(&desk);
     for (name, bytes) in &files {
         // From its end on, so that no cluster follows the one before it.
-        let mut file = std::fs::File::create(mounted.path(name)).unwrap();
-        file.set_len(bytes.len() as u64).unwrap();
-        for (number, block) in bytes.chunks(4096).enumerate().rev() {
-            file.seek(SeekFrom::Start(number as u64 * 4096)).unwrap();
-            file.write_all(block).unwrap();
-        }
+        write_backwards(&mounted.path(name), bytes, 4096);
     }
     let (gone, _) = &files[0];
     std::fs::remove_file(mounted.path(gone)).unwrap();

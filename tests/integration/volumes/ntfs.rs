@@ -50,7 +50,7 @@ fn noise(len: usize) -> Vec<u8> {
 }
 
 /// Writes a file block by block from its end, which puts each block in a place of its own.
-fn write_backwards(path: &Path, content: &[u8], block: usize) {
+pub fn write_backwards(path: &Path, content: &[u8], block: usize) {
     let mut file = std::fs::File::create(path).unwrap();
     file.set_len(u64::try_from(content.len()).unwrap()).unwrap();
     for (number, block_bytes) in content.chunks(block).enumerate().rev() {
