@@ -226,15 +226,14 @@ impl Import<'_> {
                AND ?2 >= (SELECT types FROM scan WHERE id = location.scan_id)",
             params![scan.id, types],
         )?;
-        for lines in ["accepts", "known_host"] {
-            if !summary.rules.key_lines {
-                break;
+        if summary.rules.key_lines {
+            for lines in ["accepts", "known_host"] {
+                let gone = format!(
+                    "DELETE FROM {lines} WHERE scan_id <> ?1
+                       AND image_id IN (SELECT image_id FROM scanned WHERE scan_id = ?1)"
+                );
+                self.transaction.execute(&gone, [scan.id])?;
             }
-            let gone = format!(
-                "DELETE FROM {lines} WHERE scan_id <> ?1
-                   AND image_id IN (SELECT image_id FROM scanned WHERE scan_id = ?1)"
-            );
-            self.transaction.execute(&gone, [scan.id])?;
         }
         self.transaction.execute(
             "UPDATE finding SET status = 'fixed' WHERE status IN ('open', 'accepted')

@@ -32,19 +32,19 @@ impl Joining {
         if end == next {
             return;
         }
-        let most = MOST.saturating_sub(match is_deleted {
-            true => self.live.len(),
-            false => self.deleted.len(),
-        });
+        let kept = self.live.len().saturating_add(self.deleted.len());
         let all = match is_deleted {
             true => &mut self.deleted,
             false => &mut self.live,
         };
         // Seams of one file overlap: the same join comes several times in a row.
-        match all.last() == Some(&(end, next)) {
-            true => {}
-            false if all.len() < most => all.push((end, next)),
-            false => self.left = self.left.saturating_add(1),
+        if all.last() == Some(&(end, next)) {
+            return;
+        }
+        if kept < MOST {
+            all.push((end, next));
+        } else {
+            self.left = self.left.saturating_add(1);
         }
     }
 

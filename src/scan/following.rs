@@ -2,7 +2,6 @@
 //! rest of the image, along the file that they are in.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use super::carve::Cover;
 use crate::chunk::carve::Supply;
@@ -111,14 +110,14 @@ impl Supply for Following<'_> {
             .and_then(|at| held.get(at..))
             .unwrap_or_default();
         let mut len = here.read_at(0, buf);
-        let Beyond::Image(image, joins) = self.beyond else {
+        let beyond = self.beyond;
+        let Beyond::Image(image, joins) = beyond else {
             self.ran_dry |= len < buf.len();
             return len;
         };
-        let (image, joins) = (Arc::clone(image), Arc::clone(joins));
         while len < buf.len() {
             let next = at.saturating_add(len as u64);
-            match self.read_run(next, &image, &joins, &mut buf[len..]) {
+            match self.read_run(next, image, joins, &mut buf[len..]) {
                 0 => break,
                 more => len += more,
             }

@@ -89,6 +89,7 @@ pub(super) struct Sweep<'s> {
     /// Takes a batch; false if no more are wanted.
     pub(super) send: &'s mut dyn FnMut(Vec<Piece>) -> bool,
     pub(super) looked: Looked,
+    joining: Joining,
     pieces: Vec<Piece>,
     held: u64,
     ended: bool,
@@ -117,28 +118,29 @@ impl<'s> Sweep<'s> {
             range,
             send,
             looked: Looked::default(),
+            joining: Joining::default(),
             pieces: Vec::new(),
             held: 0,
             ended: false,
         }
     }
 
-    /// Visits all of them, and notes where files go on elsewhere.
-    pub(super) fn run(mut self, volumes: &Volumes, joining: &mut Joining) -> Looked {
+    /// Visits all of them, and says where files go on elsewhere.
+    pub(super) fn run(mut self, volumes: &Volumes) -> (Looked, Joining) {
         let mut seen = HashSet::new();
         for (index, volume) in volumes.volumes.iter().enumerate() {
-            self.joins(index, volume, joining);
+            self.joins(index, volume);
             let Content::FileSystem(file_system) = &volume.content else {
                 continue;
             };
             // A table may name the same place a thousand times.
             if seen.insert(volume.part.to_disk(0)) {
-                self.files(index, &volume.part, file_system.as_ref(), joining);
+                self.files(index, &volume.part, file_system.as_ref());
             }
         }
         self.flush();
-        self.looked.unjoined = joining.left();
-        self.looked
+        self.looked.unjoined = self.joining.left();
+        (self.looked, self.joining)
     }
 
     /// Visits the values that a file of deployments hides.
@@ -177,7 +179,7 @@ impl<'s> Sweep<'s> {
     }
 
     /// Where a logical volume goes on elsewhere on the disk, whatever file lies there.
-    fn joins(&mut self, index: usize, volume: &Volume, joining: &mut Joining) {
+    fn joins(&mut self, index: usize, volume: &Volume) {
         let mut seams = Seams::new(self.reach());
         let mut found = Vec::new();
         let mut at = 0;
@@ -199,17 +201,11 @@ impl<'s> Sweep<'s> {
         seams.finish(&mut |seam| found.push(seam.clone()));
         let whole = Part::whole(Arc::clone(volume.part.disk()));
         for seam in found {
-            self.seam(index, (&whole, &seam), None, joining);
+            self.seam(index, &whole, &seam, None);
         }
     }
 
-    fn files(
-        &mut self,
-        index: usize,
-        part: &Part,
-        file_system: &dyn FileSystem,
-        joining: &mut Joining,
-    ) {
+    fn files(&mut self, index: usize, part: &Part, file_system: &dyn FileSystem) {
         let reach = self.reach();
         file_system.seams(reach, &mut |seam| {
             let file = InFile {
@@ -217,18 +213,12 @@ impl<'s> Sweep<'s> {
                 node: seam.node,
                 stream: seam.stream,
             };
-            self.seam(index, (part, seam), Some(file), joining);
+            self.seam(index, part, seam, Some(file));
         });
         file_system.encoded(&mut |encoded| self.encoded(index, part, encoded));
     }
 
-    fn seam(
-        &mut self,
-        volume: usize,
-        (part, seam): (&Part, &Seam),
-        file: Option<InFile>,
-        joining: &mut Joining,
-    ) {
+    fn seam(&mut self, volume: usize, part: &Part, seam: &Seam, file: Option<InFile>) {
         let mut sources = Vec::new();
         let mut at = seam.file_offset;
         for piece in &seam.pieces {
@@ -249,7 +239,8 @@ impl<'s> Sweep<'s> {
             return;
         }
         for (before, after) in sources.iter().zip(sources.iter().skip(1)) {
-            joining.add(before.disk.end, after.disk.start, seam.deleted);
+            self.joining
+                .add(before.disk.end, after.disk.start, seam.deleted);
         }
         let last = seam.pieces.last().map_or(0, |last| last.end - last.start);
         let piece = Piece {

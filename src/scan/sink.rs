@@ -480,7 +480,6 @@ fn lead_back(place: &mut Occurrence, restored: &Restored) {
     if let Some(codec) = restored.assembly.codec {
         place.encoding.insert(0, codec.to_owned());
     }
-    place.pieces = pieces(&restored.places);
 }
 
 /// The pieces of the disk that give a secret, where they are more than one.

@@ -215,7 +215,11 @@ impl<'a> Source<'a> {
         self.step(Step::Opened(opened), done)?;
         let mut joining = Joining::default();
         if let Some(volumes) = &volumes {
-            let sweep = |sweep: Sweep<'_>| sweep.run(volumes, &mut joining);
+            let sweep = |sweep: Sweep<'_>| {
+                let (looked, found) = sweep.run(volumes);
+                joining = found;
+                looked
+            };
             self.second(&image, &origin, sweep, chunks, done)?;
         }
         if let Some(documents) = &hidden {

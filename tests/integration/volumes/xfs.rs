@@ -402,12 +402,18 @@ pub(super) fn tree(marked: &mut Marked, tree: &Path) {
     std::os::unix::fs::symlink(long, tree.join("links/long")).unwrap();
 }
 
-#[track_caller]
-fn check_offline(options: &[&str], len: u64) {
+/// A file system with such a tree in it.
+fn made(options: &[&str], len: u64) -> (Desk, Marked, PathBuf) {
     let desk = Desk::new();
     let mut marked = Marked::default();
     tree(&mut marked, &desk.path("tree"));
     let image = offline(&desk, &desk.path("tree"), len, options);
+    (desk, marked, image)
+}
+
+#[track_caller]
+fn check_offline(options: &[&str], len: u64) {
+    let (_desk, marked, image) = made(options, len);
     let volumes = open(&image);
     assert_eq!(reader(&volumes).label(), Some("testdisk"));
     let bytes = std::fs::read(&image).unwrap();

@@ -7,9 +7,9 @@ use std::path::Path;
 use keydredge::volume::attribute::{Owner, State};
 use keydredge::volume::{NodeId, RunKind, Volumes};
 
-use super::super::mark::{self, Marked};
+use super::super::mark;
 use super::super::{fixture, open, owners, paths, reader, run, stdout};
-use super::{check_free, compare, number_in, offline, told, tree};
+use super::{check_free, compare, made, number_in, told};
 use crate::fixture::Desk;
 
 #[test]
@@ -20,10 +20,7 @@ fn a_lost_superblock_is_replaced_by_that_of_another_group() {
         (&["-d", "agsize=17m"], 80),
         (&["-m", "crc=0", "-d", "agcount=2"], 50),
     ] {
-        let desk = Desk::new();
-        let mut marked = Marked::default();
-        tree(&mut marked, &desk.path("tree"));
-        let image = offline(&desk, &desk.path("tree"), len << 20, options);
+        let (_desk, _, image) = made(options, len << 20);
         let whole = paths(&open(&image), 300);
         let sound = std::fs::read(&image).unwrap();
         // Its numbers, its mark, all headers of the group.
@@ -50,10 +47,7 @@ fn a_lost_superblock_is_replaced_by_that_of_another_group() {
 #[test]
 fn inodes_are_found_without_their_tree() {
     for (options, len) in [(&["-d", "agcount=2"][..], 40_u64), (&["-m", "crc=0"], 40)] {
-        let desk = Desk::new();
-        let mut marked = Marked::default();
-        tree(&mut marked, &desk.path("tree"));
-        let image = offline(&desk, &desk.path("tree"), len << 20, options);
+        let (_desk, _, image) = made(options, len << 20);
         let whole = paths(&open(&image), 300);
         let sound = std::fs::read(&image).unwrap();
         let root = usize::try_from(u32::from_be_bytes(sound[1044..1048].try_into().unwrap()));
