@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use keydredge::specimen::{Stream, maker};
 
@@ -15,6 +15,29 @@ fn sentence(stderr: &str) -> &str {
     assert_eq!(line.lines().count(), 1, "{stderr}");
     line.strip_prefix("keydredge: ")
         .unwrap_or_else(|| panic!("{stderr}"))
+}
+
+/// The program as somebody without rights runs it. Permissions do not bind the superuser, so the
+/// test gives them up, and runs a copy: the superuser's own folder may let nobody else in.
+fn without_rights(desk: &Desk, is_superuser: bool) -> Command {
+    std::fs::set_permissions(desk.path("."), std::fs::Permissions::from_mode(0o777)).unwrap();
+    let usual = desk.keydredge();
+    if !is_superuser {
+        return usual;
+    }
+    let program = desk.path("keydredge");
+    // Not written by this process, whose other threads could keep it open while they start others.
+    let copied = Command::new("cp")
+        .arg(usual.get_program())
+        .arg(&program)
+        .status();
+    assert!(copied.unwrap().success());
+    let mut command = Command::new(program);
+    command.current_dir(desk.path(".")).uid(65534).gid(65534);
+    for (name, value) in usual.get_envs() {
+        command.env(name, value.unwrap());
+    }
+    command
 }
 
 #[test]
@@ -35,13 +58,8 @@ fn a_folder_without_permission_is_named() {
     let set = |mode| {
         std::fs::set_permissions(&locked, std::fs::Permissions::from_mode(mode)).unwrap();
     };
-    std::fs::set_permissions(desk.path("."), std::fs::Permissions::from_mode(0o777)).unwrap();
     set(0o000);
-    let mut command = desk.keydredge();
-    // Permissions do not bind the superuser, so the test gives them up.
-    if std::fs::read_dir(&locked).is_ok() {
-        command.uid(65534).gid(65534);
-    }
+    let mut command = without_rights(&desk, std::fs::read_dir(&locked).is_ok());
     let output = command.arg("scan").arg(&locked).output().unwrap();
     set(0o755);
     let stderr = String::from_utf8(output.stderr).unwrap();
@@ -59,12 +77,8 @@ fn an_unreadable_file_in_a_tree_makes_the_scan_incomplete_and_the_rest_is_found(
     desk.file("tree/a.txt", &token);
     let locked = desk.file("tree/locked.txt", "x");
     desk.file("tree/z.txt", &token);
-    std::fs::set_permissions(desk.path("."), std::fs::Permissions::from_mode(0o777)).unwrap();
     std::fs::set_permissions(&locked, std::fs::Permissions::from_mode(0o000)).unwrap();
-    let mut command = desk.keydredge();
-    if std::fs::read(&locked).is_ok() {
-        command.uid(65534).gid(65534);
-    }
+    let mut command = without_rights(&desk, std::fs::read(&locked).is_ok());
     let output = command
         .args(["scan", "--format", "jsonl", "tree"])
         .output()
